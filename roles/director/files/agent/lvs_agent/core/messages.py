@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent's processes say to each other.
+
+Owns the message types and, by their fields, the contract between the rooms. Must never carry
+behaviour. `wire.py` turns them into bytes and back. Sender and receiver stand in each docstring.
+
+Order on one channel is the order of sending; every message is either a full statement of a fact
+(safe to repeat) or says itself what it answers (`sequence`, `request_id`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Child -> supervisor: sockets are open, configuration `generation` is in force."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Child -> supervisor, every 250 ms from inside its event loop."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconfigure:
+    """Supervisor -> child: apply `document` (JSON text, already validated) as `generation`."""
+
+    generation: int
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Supervisor -> child: hand over and exit. ha: resign; kernel: remove all that is owned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessRestarted:
+    """Supervisor -> child: the process `name` is a new one; tell it again all it must know."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessDied:
+    """Supervisor -> child: the process `name` is gone; a successor may come."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """ha -> kernel: the addresses of `instance` are to be held (or not).
+
+    `sequence` grows by one per instance and message; the kernel process answers every Hold.
+    """
+
+    instance: str
+    hold: bool
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldApplied:
+    """kernel -> ha: answer to a Hold, after the kernel acknowledged; `error` None is success."""
+
+    instance: str
+    hold: bool
+    sequence: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """kernel -> ha: an interface as it is now; sent for all at start and at each change.
+
+    `index` 0: no such interface. `running`: administratively up with carrier. `primary` is the
+    first IPv4 address that is not one of our virtual ones, None if there is none. `mac` as
+    "aa:bb:cc:dd:ee:ff".
+    """
+
+    interface: str
+    index: int
+    running: bool
+    primary: str | None
+    mac: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressesLost:
+    """kernel -> ha: somebody removed these addresses of a held instance; they are back.
+
+    ha announces them again (gratuitous ARP).
+    """
+
+    instance: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """health -> kernel (and supervisor for the log): the state of one real server.
+
+    Names are those of the configuration `generation`. `checked` False: no check ran yet and `up`
+    is the assumption. `reason` is for people.
+    """
+
+    generation: int
+    virtual_server: str
+    real_server: str
+    up: bool
+    checked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictsComplete:
+    """health -> kernel: every Verdict of `generation` has been sent once."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceState:
+    """ha -> supervisor: an instance changed state. `state`: INIT, BACKUP, MASTER or FAULT.
+
+    The supervisor keeps the last one of each for the next ha process (`adopt`): a MASTER that
+    died and is back within one advert interval goes on as MASTER.
+    """
+
+    instance: str
+    state: str
+    previous: str
+    priority: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """Child -> supervisor: a line for the journal. `level`: debug, info, warning, error."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRequest:
+    """Supervisor -> child: answer with StatusReply."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReply:
+    """Child -> supervisor: `report` is a JSON object, its shape documented in docs/status.md."""
+
+    request_id: int
+    report: str
+
+
+Message = (
+    Ready
+    | Heartbeat
+    | Reconfigure
+    | Stop
+    | ProcessRestarted
+    | ProcessDied
+    | Hold
+    | HoldApplied
+    | LinkState
+    | AddressesLost
+    | Verdict
+    | VerdictsComplete
+    | InstanceState
+    | LogLine
+    | StatusRequest
+    | StatusReply
+)

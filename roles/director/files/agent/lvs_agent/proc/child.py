@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every child process has in common: heartbeat, status, the channel to the supervisor.
+
+Owns the scaffolding. Must never know what the child is for.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+
+from lvs_agent.core.messages import (
+    Heartbeat,
+    InstanceState,
+    LogLine,
+    Message,
+    Ready,
+    Reconfigure,
+    StatusReply,
+    StatusRequest,
+    Stop,
+)
+from lvs_agent.core.model import Config
+from lvs_agent.proc.channel import Channel
+from lvs_agent.proc.loop import Loop
+
+HEARTBEAT_NS = 250_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a child is born with.
+
+    `restarted`: an earlier process of this agent run did the same job and died. `adopt` (ha only):
+    the instance states to go on with; empty means to begin in INIT.
+    """
+
+    config: Config
+    generation: int
+    restarted: bool
+    adopt: tuple[InstanceState, ...] = ()
+
+
+class Child:
+    """Base of the three children; `run` serves until Stop or until the supervisor is gone."""
+
+    def __init__(self, loop: Loop, supervisor: socket.socket, start: Start) -> None:
+        self.loop = loop
+        self.config = start.config
+        self.generation = start.generation
+        self.supervisor = Channel(loop, supervisor, self._receive, self._supervisor_closed)
+
+    def run(self) -> None:
+        """Announce readiness, beat, serve."""
+        self.supervisor.send(Ready(generation=self.generation))
+        self._beat()
+        self.loop.run()
+
+    def _beat(self) -> None:
+        now_ns = self.loop.now_ns()
+        self.supervisor.send(Heartbeat(at_ns=now_ns))
+        self.loop.call_at(now_ns + HEARTBEAT_NS, self._beat)
+
+    def _receive(self, message: Message) -> None:
+        match message:
+            case StatusRequest(request_id=request_id):
+                text = json.dumps(self.report(), separators=(",", ":"))
+                self.supervisor.send(StatusReply(request_id=request_id, report=text))
+            case Reconfigure(generation=generation, document=document):
+                self.generation = generation
+                self.reconfigure(document)
+                self.supervisor.send(Ready(generation=generation))
+            case Stop():
+                self.stop()
+            case _:
+                self.handle(message)
+
+    def _supervisor_closed(self, reason: str) -> None:
+        del reason  # nobody is left to be told
+        self.supervisor_gone()
+
+    def log(self, level: str, text: str) -> None:
+        """A line for the journal, by way of the supervisor."""
+        self.supervisor.send(LogLine(level=level, text=text))
+
+    def finish(self) -> None:
+        """Say the last words and leave the loop."""
+        self.supervisor.flush()
+        self.loop.stop()
+
+    def handle(self, message: Message) -> None:
+        """A message of the supervisor that is not common to all children."""
+        raise NotImplementedError
+
+    def reconfigure(self, document: str) -> None:
+        """Apply a new configuration document (already validated by the supervisor)."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Orderly end: hand over, then `finish`."""
+        raise NotImplementedError
+
+    def supervisor_gone(self) -> None:
+        """The supervisor died: hand over as in `stop`; nobody will restart this process."""
+        raise NotImplementedError
+
+    def report(self) -> dict[str, object]:
+        """This process's part of `lvsctl status --json`."""
+        raise NotImplementedError
