@@ -32,7 +32,7 @@ generate: bootstrap
 	$(BIN)/python tests/tools/generate.py
 
 lab-down:
-	@tests/lab/lab down --name demo
+	@tests/lab/lab --name demo down
 
 clean:
 	rm -rf .venv .lab-cache .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seed's section 4.3: LVS-DR with checked real servers, seen from the client."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pytest
+from cluster import Cluster
+from lvslab import Lab
+
+pytestmark = pytest.mark.lab
+
+VIP = "172.16.1.254"
+URL = f"http://{VIP}/index.html"
+DIRECTORS = ("drct1", "drct2")
+SERVICE = f"-A -t {VIP}:80 -s rr"
+RS1 = f"-a -t {VIP}:80 -r 172.16.1.3:80 -g -w 1"
+RS2 = f"-a -t {VIP}:80 -r 172.16.1.4:80 -g -w 2"
+SORRY = re.compile(rf"-a -t {VIP}:80 -r 127\.0\.0\.1:80 -g -w 1")
+# delay_loop 3 s, then three more tries 1 s apart; a refused connection takes no time.
+DEAD_AFTER_S = 3 + 3 * 1
+SLACK_S = 4.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(bare: Lab, cluster: Cluster) -> None:
+    for director in DIRECTORS:
+        # The sorry server of the seed is 127.0.0.1: something must answer there.
+        bare.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")
+    bare.run("rs2", "sync")
+    cluster.apply("lvs_dr")
+
+
+def everywhere(cluster: Cluster, *lines: str) -> bool:
+    return all(cluster.ipvs(director) == sorted(lines) for director in DIRECTORS)
+
+
+def answers(lab: Lab, count: int) -> list[str]:
+    command = f"for i in $(seq {count}); do curl -s -m 3 {URL} | head -1; done"
+    return lab.run("client", command, timeout=60).stdout.split("\n")[:count]
+
+
+@contextmanager
+def stopped_nginx(lab: Lab, *hosts: str) -> Iterator[None]:
+    for host in hosts:
+        lab.run(host, "systemctl stop nginx")
+    try:
+        yield
+    finally:
+        for host in hosts:
+            lab.run(host, "systemctl start nginx")
+
+
+def test_ipvs_is_what_the_inventory_says_on_both_directors(cluster: Cluster) -> None:
+    cluster.wait("the table", lambda: everywhere(cluster, SERVICE, RS1, RS2))
+
+
+def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
+    again = cluster.apply("lvs_dr")
+    assert set(again.changed.values()) == {0}, again.output
+
+
+def test_requests_alternate_between_the_real_servers(lab: Lab, cluster: Cluster) -> None:
+    cluster.wait("the table", lambda: everywhere(cluster, SERVICE, RS1, RS2))
+    seen = answers(lab, 10)
+    assert len(set(seen)) == 2
+    assert all(one != other for one, other in pairwise(seen)), seen
+
+
+def test_real_servers_stay_silent_to_arp_for_the_virtual_address(lab: Lab) -> None:
+    (mac,) = {
+        lab.run(host, "cat /sys/class/net/eno16777736/address").stdout.strip()
+        for host in DIRECTORS
+        if lab.run(host, f"ip -o address show to {VIP}").stdout
+    }
+    with lab.capture("outside", f"arp and host {VIP}") as pcap:
+        shown = lab.run(
+            "client", f"arping -I eno16777736 -c 5 -w 6 {VIP}", check=False, timeout=20
+        ).stdout
+    assert pcap.exists()
+    repliers = {found.lower() for found in re.findall(r"reply from .*?\[([0-9A-Fa-f:]+)\]", shown)}
+    assert repliers == {mac}, shown
+
+
+def test_a_dead_real_server_leaves_and_comes_back(lab: Lab, cluster: Cluster) -> None:
+    cluster.wait("the table", lambda: everywhere(cluster, SERVICE, RS1, RS2))
+    with stopped_nginx(lab, "rs1"):
+        cluster.wait(
+            "rs1 is out",
+            lambda: everywhere(cluster, SERVICE, RS2),
+            timeout_s=DEAD_AFTER_S + SLACK_S,
+        )
+        assert len(set(answers(lab, 4))) == 1
+    cluster.wait(
+        "rs1 is back", lambda: everywhere(cluster, SERVICE, RS1, RS2), timeout_s=3 + SLACK_S
+    )
+
+
+def test_with_both_dead_the_sorry_server_answers(lab: Lab, cluster: Cluster) -> None:
+    with stopped_nginx(lab, "rs1", "rs2"):
+        cluster.wait(
+            "the sorry server alone",
+            lambda: all(
+                len(cluster.ipvs(director)) == 2 and SORRY.match(cluster.ipvs(director)[1])
+                for director in DIRECTORS
+            ),
+            timeout_s=DEAD_AFTER_S + SLACK_S,
+        )
+        assert set(answers(lab, 3)) == {"sorry"}
+    cluster.wait(
+        "both are back", lambda: everywhere(cluster, SERVICE, RS1, RS2), timeout_s=3 + SLACK_S
+    )
+
+
+def test_a_download_survives_a_reload_that_changes_the_other_servers_weight(
+    lab: Lab, cluster: Cluster
+) -> None:
+    for host in ("rs1", "rs2"):
+        lab.run(host, "head -c 8000000 /dev/urandom > /var/www/html/big; sync")
+    sums = {lab.run(host, "md5sum < /var/www/html/big").stdout for host in ("rs1", "rs2")}
+    download = lab.start(
+        "client", f"curl -s --limit-rate 400k http://{VIP}/big | md5sum > /root/sum"
+    )
+    cluster.wait(
+        "the download runs",
+        lambda: "ESTAB" in lab.run("client", f"ss -Htn state all dst {VIP}").stdout,
+    )
+    servers = cluster.variables("lvs_dr")["lvs_virtual_servers"]
+    (name,) = servers
+    busy = lab.run("drct1", "ipvsadm -Lnc | grep ESTAB | awk '{print $6}'").stdout
+    other = "rs2" if "172.16.1.3" in busy else "rs1"
+    servers[name]["real_servers"][other]["weight"] = 7
+    before = lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout
+    cluster.apply("lvs_dr", "-e", json.dumps({"lvs_virtual_servers": servers}))
+    for director in DIRECTORS:
+        assert any(line.endswith("-w 7") for line in cluster.ipvs(director))
+    assert lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout == before
+    assert download.wait(60) == 0
+    assert lab.run("client", "cat /root/sum").stdout in sums
+    cluster.apply("lvs_dr")
+
+
+def test_client_sees_a_bounded_gap_at_a_power_cut_and_at_a_stop(
+    lab: Lab, cluster: Cluster, record_property: pytest.RecordProperty
+) -> None:
+    cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"])
+    with cluster.watch(URL) as watch:
+        lab.power_cut("drct1")
+        cluster.wait("drct2 has it", lambda: cluster.holders(VIP, "drct2") == ["drct2"])
+        cluster.wait("the client is served again", lambda: watch.read()[-1][1] is not None)
+        power_cut_s = watch.gap_s()
+    lab.boot("drct1")
+    cluster.wait("drct1 is back", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
+    with cluster.watch(URL) as watch:
+        lab.run("drct1", "systemctl stop lvs-agent")
+        cluster.wait("the client is served", lambda: watch.read()[-1][1] is not None)
+        stop_s = watch.gap_s()
+    lab.run("drct1", "systemctl start lvs-agent")
+    record_property("gap_at_power_cut_s", power_cut_s)
+    record_property("gap_at_stop_s", stop_s)
+    assert stop_s < power_cut_s, "a stop hands over; a power cut has to be waited out"
+
+
+def test_real_server_keeps_its_preparation_over_a_reboot(lab: Lab) -> None:
+    lab.run("rs1", "sync")
+    lab.power_cut("rs1")
+    lab.boot("rs1")
+    shown = lab.run("rs1", "ip -o -4 address show dev lo; cat /proc/sys/net/ipv4/conf/all/arp_*")
+    assert f"{VIP}/32" in shown.stdout
+    assert shown.stdout.split()[-5:].count("1") >= 1
+
+
+def test_persistence_is_in_the_table_of_its_variant(lab: Lab, cluster: Cluster) -> None:
+    cluster.apply("lvs_dr_persistent")
+    cluster.wait("the persistent service", lambda: everywhere(cluster, f"{SERVICE} -p 5", RS1, RS2))
+    assert len(set(answers(lab, 6))) == 1
+    cluster.apply("lvs_dr")
+    cluster.wait("the plain service", lambda: everywhere(cluster, SERVICE, RS1, RS2))
