@@ -14,10 +14,13 @@ from lvslab.errors import LabError
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """The five hosts of the seed. Ends with the session, whatever happened."""
+    """The five hosts of the seed. Ends with the session, whatever happened.
+
+    $LVSLAB_TEST_NAME (default "test") is the lab's name: give another to run tests twice at once.
+    """
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: run make test as root")
-    lab = Lab("test", topology="seed")
+    lab = Lab(os.environ.get("LVSLAB_TEST_NAME", "test"), topology="seed")
     lab.down()
     try:
         lab.up()
@@ -29,7 +32,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def cluster(lab: Lab) -> Cluster:
     """Playbooks and eyes on the lab."""
-    return Cluster(lab, install_collection())
+    return Cluster(lab, install_collection(lab))
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab: real Debian hosts with their own kernels, as ordinary processes of one machine.
 
-    from lvslab import Lab
-    lab = Lab(name="mine", topology="seed")
-    lab.up()
-    print(lab.run("drct1", "ipvsadm -ln").stdout)
+from lvslab import Lab
+lab = Lab(name="mine", topology="seed")
+lab.up()
+print(lab.run("drct1", "ipvsadm -ln").stdout)
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from lvslab import image
 from lvslab.errors import CommandFailed, LabError
-from lvslab.lab import HostStatus, Lab, labs
+from lvslab.lab import Lab, labs
 from lvslab.paths import cache_root
 from lvslab.progress import Progress
 from lvslab.shell import require_root
+from lvslab.status import HostStatus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quiet", action="store_true", help="no progress lines")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, act: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, act: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(act=act)
         return command
@@ -103,13 +106,11 @@ def _network_commands(
     capture.add_argument("-w", dest="file", default="lab.pcap", help="default: lab.pcap")
     capture.add_argument("-c", dest="frames", type=int, default=100_000, help="default: 100000")
     capture.add_argument("-G", dest="seconds", type=float, default=60.0, help="default: 60")
-    capture.add_argument("expression", nargs="*", help="tcpdump filter")
+    capture.add_argument("--filter", default="", help="tcpdump filter, one word: 'proto 112'")
 
 
 def _lab(arguments: argparse.Namespace) -> Lab:
-    return Lab(
-        arguments.name, getattr(arguments, "topology", None), quiet=bool(arguments.quiet)
-    )
+    return Lab(arguments.name, getattr(arguments, "topology", None), quiet=bool(arguments.quiet))
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -158,6 +159,8 @@ def _table(hosts: Sequence[HostStatus]) -> str:
             f"{interface} {address}" + (" (unplugged)" if interface in host.unplugged else "")
             for interface, address in host.addresses.items()
         ]
+        if host.cut_from:
+            addresses.append(f"hears nothing from {' '.join(host.cut_from)}")
         rows.append((host.name, host.role, host.power, host.management, ", ".join(addresses)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
@@ -236,7 +239,7 @@ def _capture(arguments: argparse.Namespace) -> int:
     running = _lab(arguments).start_capture(
         arguments.network,
         path,
-        expression=" ".join(arguments.expression),
+        expression=arguments.filter,
         frames=arguments.frames,
         limit_s=arguments.seconds,
     )

@@ -29,11 +29,8 @@ class _Mount:
     version: int
 
 
-@cache
-def _mount() -> _Mount | None:
-    """A cgroup hierarchy that we may write to, version 2 first; None: signals only."""
-    if os.environ.get("LVSLAB_FREEZER") == "signal":
-        return None
+def _mounts() -> list[_Mount]:
+    """All cgroup hierarchies that can freeze and that we may write to."""
     found = []
     for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
         _, folder, kind, options, *_ = line.split()
@@ -41,8 +38,18 @@ def _mount() -> _Mount | None:
             found.append(_Mount(folder=Path(folder), version=2))
         elif kind == "cgroup" and "freezer" in options.split(","):
             found.append(_Mount(folder=Path(folder), version=1))
-    found = [mount for mount in found if os.access(mount.folder, os.W_OK) and _works(mount)]
-    return max(found, key=lambda mount: mount.version, default=None)
+    return [mount for mount in found if os.access(mount.folder, os.W_OK) and _works(mount)]
+
+
+@cache
+def _mount() -> _Mount | None:
+    """The hierarchy that we use, version 2 first; None: signals only.
+
+    LVSLAB_FREEZER (cgroup2, cgroup1, signal) chooses another, for the lab's own tests.
+    """
+    wanted = os.environ.get("LVSLAB_FREEZER", "")
+    mounts = [mount for mount in _mounts() if wanted in ("", f"cgroup{mount.version}")]
+    return max(mounts, key=lambda mount: mount.version, default=None)
 
 
 def _works(mount: _Mount) -> bool:
@@ -61,6 +68,12 @@ def _control(mount: _Mount) -> str:
     return "cgroup.freeze" if mount.version == 2 else "freezer.state"
 
 
+def _word(mount: _Mount, *, frozen: bool) -> str:
+    if mount.version == 2:
+        return "1" if frozen else "0"
+    return "FROZEN" if frozen else "THAWED"
+
+
 def folder(lab: str, host: str) -> Path | None:
     """The cgroup of a host, whether it exists or not; None without a freezer."""
     mount = _mount()
@@ -75,21 +88,31 @@ def create(lab: str, host: str) -> Path | None:
     return path
 
 
+def _all_of(lab: str) -> list[tuple[_Mount, Path]]:
+    # Host names have no hyphen, so this does not take those of "lab-2" for "lab".
+    hyphens = lab.count("-") + 2
+    return [
+        (mount, path)
+        for mount in _mounts()
+        for path in mount.folder.glob(f"lvslab-{lab}-*")
+        if path.name.count("-") == hyphens
+    ]
+
+
+def thaw_all(lab: str) -> None:
+    """Let all hosts of a lab go on, without waiting for it."""
+    for mount, path in _all_of(lab):
+        with contextlib.suppress(OSError):
+            (path / _control(mount)).write_text(_word(mount, frozen=False), encoding="ascii")
+
+
 def remove_all(lab: str) -> None:
-    """Delete all empty cgroups of a lab. Raises LabError if one still has processes."""
-    mount = _mount()
-    if mount is None:
-        return
+    """Delete all cgroups of a lab. Raises LabError if one still has processes."""
     deadline = time.monotonic() + _FREEZE_TIMEOUT_S
-    # Host names have no hyphen, so this cannot match "lab-2" when "lab" is meant.
-    paths = [p for p in mount.folder.glob(f"lvslab-{lab}-*") if p.name.count("-") == lab.count("-") + 2]
-    for path in paths:
-        while True:
+    for _, path in _all_of(lab):
+        while path.exists():
             try:
                 path.rmdir()
-                break
-            except FileNotFoundError:
-                break
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise LabError(f"{path}: cannot be deleted ({error.strerror})") from error
@@ -114,12 +137,7 @@ def _set(lab: str, host: str, untraced: list[int], *, frozen: bool) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
         return
-    match mount.version:
-        case 2:
-            value = "1" if frozen else "0"
-        case _:
-            value = "FROZEN" if frozen else "THAWED"
-    (path / _control(mount)).write_text(value, encoding="ascii")
+    (path / _control(mount)).write_text(_word(mount, frozen=frozen), encoding="ascii")
     deadline = time.monotonic() + _FREEZE_TIMEOUT_S
     while _read(mount, path) != frozen:
         if time.monotonic() > deadline:

@@ -8,9 +8,11 @@ it is built: copy-on-write disks refuse a base whose time stamp has changed.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -32,7 +34,12 @@ _MODULES = Path("/usr/lib/uml/modules")
 # Sparse: what the guests can ever use; a copy-on-write file grows as they write.
 _SIZE = "3G"
 _BUILD_TIMEOUT_S = 900.0
+# No lazy initialisation: each guest would write the inode tables into its own
+# copy-on-write file.
+_EXTENDED = "lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
+_MKE2FS = ("mke2fs", "-q", "-t", "ext4", "-m", "0", "-J", "size=16", "-E", _EXTENDED)
 _LOCK_TIMEOUT_S = 900.0
+_PRUNE_AGE_S = 3600.0
 
 # Off until somebody asks: peers and witnesses, and nginx where no role wants it.
 _OFF = ("keepalived", "frr", "haproxy", "nginx", "nftables", "ipvsadm")
@@ -140,6 +147,17 @@ def ensure(cache: Path, progress: Progress) -> Image:
     return image
 
 
+def prune(cache: Path, keep: set[str]) -> None:
+    """Delete images of old recipes, except those in `keep` and those of the last hour:
+    somebody may be about to boot one.
+    """
+    for folder in (cache / "images").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            old = time.time() - folder.stat().st_mtime > _PRUNE_AGE_S
+            if old and re.fullmatch("[0-9a-f]{16}", folder.name) and folder.name not in keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _build(image: Image, progress: Progress, lock: int) -> None:
     work = image.folder.with_suffix(".building")
     # We hold the lock, so this is what an interrupted build has left.
@@ -152,11 +170,8 @@ def _build(image: Image, progress: Progress, lock: int) -> None:
         _customize(root, work)
     with progress.step("image: file system"):
         disk = work / "base.img"
-        # No lazy initialisation: each guest would write the inode tables into
-        # its own copy-on-write file.
         shell.run(
-            ["mke2fs", "-q", "-t", "ext4", "-d", str(root), "-m", "0", "-J", "size=16"]
-            + ["-E", "lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0", str(disk), _SIZE],
+            [*_MKE2FS, "-d", str(root), str(disk), _SIZE],
             timeout_s=_BUILD_TIMEOUT_S,
         )
         disk.chmod(0o444)

@@ -67,9 +67,7 @@ class Job:
 
     def stop(self) -> None:
         """Stop it with all its children (SIGTERM, SIGKILL after 5 s) and forget the unit."""
-        script = (
-            f"systemctl stop {self.unit}; systemctl reset-failed {self.unit} 2>/dev/null; true"
-        )
+        script = f"systemctl stop {self.unit}; systemctl reset-failed {self.unit} 2>/dev/null; true"
         self.ssh.run(self.host, script, timeout_s=_COMMAND_TIMEOUT_S)
 
     def _property(self, name: str) -> str:

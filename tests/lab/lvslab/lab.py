@@ -9,44 +9,26 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
-from typing import Literal
 
-from lvslab import freezer, image, inventory, network, shell, state
+from lvslab import freezer, image, inventory, network, shell, state, status
 from lvslab import topology as topologies
+from lvslab.boot import boot, power_off
 from lvslab.capture import DEFAULT_FRAMES, DEFAULT_LIMIT_S, Capture
 from lvslab.errors import LabError
 from lvslab.job import Job
 from lvslab.machine import Machine, Power
-from lvslab.network import Namespace
+from lvslab.network import Direction, Namespace
 from lvslab.paths import LabPaths, cache_root
 from lvslab.progress import Progress
 from lvslab.ssh import Ssh
 from lvslab.topology import Host, Topology
 
-_BOOT_TIMEOUT_S = 180.0  # thirty times what a host takes alone
-_SETTLE_TIMEOUT_S = 60.0
 _COMMAND_TIMEOUT_S = 30.0
 _KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
-
-Direction = Literal["both", "from-first", "from-second"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostStatus:
-    """How a host is. `unplugged` names its interfaces whose cable is out."""
-
-    name: str
-    role: str
-    power: Power
-    management: str
-    addresses: dict[str, str]
-    unplugged: tuple[str, ...]
 
 
 class Lab:
@@ -64,7 +46,7 @@ class Lab:
         self.progress = Progress(quiet=quiet)
         self.namespace = Namespace(name=self.paths.namespace)
         self._wanted = topology
-        self._state: state.State | None = state.load(self.paths)
+        self._state: state.State | None = None
 
     # -- the lab as a whole ---------------------------------------------------------
 
@@ -78,12 +60,17 @@ class Lab:
         with state.locked(self.paths):
             self._prepare()
             off = [m for m in self._machines() if m.power() is Power.OFF]
-            self._boot(off)
+            boot(off, self.ssh, self.progress)
         self.progress.note(f"{self.paths.name} is up after {time.monotonic() - start:.1f} s")
 
     def _prepare(self) -> None:
-        """State file first, then the namespace: what is there can always be found."""
+        """State file first, then the namespace: what is there can always be found.
+
+        known_hosts is written last: without it, an earlier `up` did not come this far.
+        """
         self._state = state.load(self.paths)
+        if self._state is not None and not self.paths.known_hosts.exists():
+            self._remove()
         if self._state is not None and self.namespace.exists():
             if self._wanted and topologies.read(self._wanted)[1] != self._state.text:
                 raise LabError(
@@ -98,6 +85,7 @@ class Lab:
         if not self.namespace.exists():
             shutil.rmtree(self.paths.run, ignore_errors=True)
         state.save(self.paths, name, text, built)
+        image.prune(self.paths.cache, state.images_in_use(self.paths.cache))
         self._state = state.load(self.paths)
         with self.progress.step(f"network {self.namespace.name}"):
             network.create(self.namespace, topology)
@@ -112,11 +100,7 @@ class Lab:
         shell.require_root()
         with state.locked(self.paths), self.progress.step(f"{self.paths.name}: down"):
             if self.paths.state.exists() or self.paths.run.exists():
-                # Frozen processes of a version 1 cgroup die only when thawed.
-                self._thaw_all()
-                self.namespace.kill_all()
-                self.namespace.delete()
-                freezer.remove_all(self.paths.name)
+                self._remove()
             elif self.namespace.exists():
                 raise LabError(
                     f"network namespace {self.namespace.name} belongs to no lab of this checkout"
@@ -125,14 +109,12 @@ class Lab:
             shutil.rmtree(self.paths.run, ignore_errors=True)
         self._state = None
 
-    def _thaw_all(self) -> None:
-        try:
-            machines = self._machines()
-        except LabError:
-            return
-        for machine in machines:
-            if machine.power() is Power.FROZEN:
-                machine.thaw()
+    def _remove(self) -> None:
+        # Frozen processes of a version 1 cgroup die only when thawed.
+        freezer.thaw_all(self.paths.name)
+        self.namespace.kill_all()
+        self.namespace.delete()
+        freezer.remove_all(self.paths.name)
 
     def reset(self, *hosts: str) -> None:
         """Put hosts (all, if none is named) back to the pristine image and boot them.
@@ -141,31 +123,18 @@ class Lab:
         """
         with state.locked(self.paths):
             machines = [self._machine(name) for name in hosts] or self._machines()
-            self._off(machines)
+            power_off(machines, self.ssh, self.progress)
             for machine in machines:
                 self.paths.disk(machine.host.name).unlink(missing_ok=True)
                 for interface in machine.host.interfaces:
                     network.plug(self.namespace, interface, plugged=True)
             if not hosts:
                 network.uncut(self.namespace)
-            self._boot(machines)
+            boot(machines, self.ssh, self.progress)
 
-    def status(self) -> list[HostStatus]:
+    def status(self) -> list[status.HostStatus]:
         """How each host is. Raises LabError if the lab is not up."""
-        topology = self.topology
-        taps = [i.tap for host in topology.hosts for i in host.interfaces]
-        plugged = network.plugged(self.namespace, taps)
-        return [
-            HostStatus(
-                name=machine.host.name,
-                role=machine.host.role,
-                power=machine.power(),
-                management=machine.host.management,
-                addresses={i.name: str(i.address) for i in machine.host.interfaces[1:]},
-                unplugged=tuple(i.name for i in machine.host.interfaces if not plugged[i.tap]),
-            )
-            for machine in self._machines()
-        ]
+        return status.collect(self._machines(), self.namespace)
 
     def inventory(self) -> str:
         """Ansible inventory with the connection data of all hosts, as YAML."""
@@ -202,9 +171,7 @@ class Lab:
         stdin: str | None = None,
     ) -> shell.Result:
         """Run a command in a host, at most `timeout` seconds. See Ssh.run."""
-        return self.ssh.run(
-            self.host(host), command, timeout_s=timeout, check=check, stdin=stdin
-        )
+        return self.ssh.run(self.host(host), command, timeout_s=timeout, check=check, stdin=stdin)
 
     def put(self, host: str, path: str, content: str, mode: str = "0644") -> None:
         """Write a file in a host, atomically."""
@@ -229,7 +196,7 @@ class Lab:
     def boot(self, *hosts: str) -> None:
         """Boot hosts that are off, with the disks they had, and wait for them."""
         with state.locked(self.paths):
-            self._boot([self._machine(name) for name in hosts])
+            boot([self._machine(name) for name in hosts], self.ssh, self.progress)
 
     def freeze(self, host: str) -> None:
         """Stop a host in its tracks; it knows nothing of it."""
@@ -276,18 +243,10 @@ class Lab:
         """Drop frames between two groups of hosts on the cluster networks (or only on
         `network_name`), both ways or only those that one group sends. Cuts add up.
         """
-        groups = [[self.host(name) for name in group] for group in (first, second)]
-        if {h.name for h in groups[0]} & {h.name for h in groups[1]}:
-            raise LabError("a host cannot be on both sides of a partition")
         names = [network_name] if network_name else [n.name for n in self.topology.networks]
-        pairs = []
-        for name in names:
-            bridge = self.topology.network(name).bridge
-            left, right = ([i.tap for h in g for i in h.interfaces if i.bridge == bridge] for g in groups)
-            if direction != "from-second":
-                pairs += [(a, b) for a in left for b in right]
-            if direction != "from-first":
-                pairs += [(b, a) for a in left for b in right]
+        pairs = network.pairs_between(
+            self.topology, list(first), list(second), names, direction=direction
+        )
         network.cut(self.namespace, pairs)
 
     def heal(self) -> None:
@@ -342,52 +301,6 @@ class Lab:
 
     def _machines(self) -> list[Machine]:
         return [self._machine(host.name) for host in self.topology.hosts]
-
-    def _off(self, machines: list[Machine]) -> None:
-        with self.progress.step(f"power-cut {_names(machines)}"):
-            for machine in machines:
-                machine.power_cut()
-                self.ssh.disconnect(machine.host)
-
-    def _boot(self, machines: list[Machine]) -> None:
-        if not machines:
-            return
-        with self.progress.step(f"boot {_names(machines)}"):
-            for machine in machines:
-                machine.start()
-            _parallel(lambda m: m.wait_ready(_BOOT_TIMEOUT_S), machines)
-        with self.progress.step("SSH, and services settled"):
-            _parallel(self._settle, machines)
-
-    def _settle(self, machine: Machine) -> None:
-        """Connect, and wait until systemd has no job left, so that no test races the boot."""
-        machine_run = self.ssh.run(
-            machine.host,
-            "systemctl is-system-running --wait; systemctl --failed --plain --no-legend",
-            timeout_s=_SETTLE_TIMEOUT_S,
-            check=False,
-        )
-        verdict, *failed = machine_run.stdout.splitlines() or ["nothing"]
-        if verdict not in ("running", "degraded"):
-            raise LabError(
-                f"{machine.host.name}: systemd says {verdict!r} {machine_run.stderr}"
-                f"{machine.console_tail()}"
-            )
-        if failed:
-            units = ", ".join(line.split()[0] for line in failed if line.split())
-            self.progress.note(f"{machine.host.name}: failed units: {units}")
-
-
-def _names(machines: list[Machine]) -> str:
-    return " ".join(machine.host.name for machine in machines)
-
-
-def _parallel(work: Callable[[Machine], None], machines: list[Machine]) -> None:
-    """Do `work` for all machines at once; the first error is raised after all have ended."""
-    with ThreadPoolExecutor(max_workers=len(machines)) as pool:
-        futures = [pool.submit(work, machine) for machine in machines]
-    for future in futures:
-        future.result()
 
 
 def labs() -> list[str]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lvslab import procfs
 from lvslab.errors import CommandFailed, LabError
@@ -23,6 +24,9 @@ from lvslab.topology import Interface, Topology, gateway, management_network
 _COMMAND_TIMEOUT_S = 20.0
 _KILL_TIMEOUT_S = 10.0
 _TABLE = "lvslab"
+
+# Whose frames a partition drops.
+Direction = Literal["both", "from-first", "from-second"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,35 @@ def cut(namespace: Namespace, pairs: Iterable[tuple[str, str]]) -> None:
     ]
     if rules:
         namespace.run(["nft", "-f", "-"], stdin="\n".join(rules) + "\n")
+
+
+def pairs_between(
+    topology: Topology,
+    first: Sequence[str],
+    second: Sequence[str],
+    networks: Sequence[str],
+    *,
+    direction: Direction,
+) -> list[tuple[str, str]]:
+    """Pairs of taps (from, to) that a partition of two groups of hosts cuts.
+
+    Raises LabError for unknown names and for a host on both sides.
+    """
+    both = sorted(set(first) & set(second))
+    if both:
+        raise LabError(f"{', '.join(both)}: a host cannot be on both sides of a partition")
+    pairs: list[tuple[str, str]] = []
+    for name in networks:
+        topology.network(name)  # a name that is none must not pass for an empty cut
+        left, right = (
+            [interface.tap for host in group for interface in topology.host(host).on(name)]
+            for group in (first, second)
+        )
+        if direction != "from-second":
+            pairs += [(a, b) for a in left for b in right]
+        if direction != "from-first":
+            pairs += [(b, a) for a in left for b in right]
+    return pairs
 
 
 def uncut(namespace: Namespace) -> None:

@@ -126,7 +126,7 @@ class Ssh:
         try:
             return shell.run(argv, timeout_s=left, check=check, stdin=stdin)
         except CommandFailed as failure:
-            ending = f"rc {failure.rc}" if failure.rc is not None else f"not done in {timeout_s:g} s"
+            ending = f"not done in {timeout_s:g} s" if failure.rc is None else f"rc {failure.rc}"
             detail = "\n".join(
                 f"{name}: {content.strip()}"
                 for name, content in (("stdout", failure.stdout), ("stderr", failure.stderr))

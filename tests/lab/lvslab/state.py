@@ -7,6 +7,7 @@ cuts is never here: it is asked from the system.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from lvslab import topology
 from lvslab.errors import LabError
@@ -55,6 +57,15 @@ def load(paths: LabPaths) -> State | None:
         raise LabError(f"{paths.state}: damaged ({error}); run `lab down` and `lab up`") from error
     image = Image(recipe=recipe, folder=paths.cache / "images" / recipe)
     return State(topology=parsed, text=document["topology"], image=image)
+
+
+def images_in_use(cache: Path) -> set[str]:
+    """Recipes of the images that labs of this cache boot from."""
+    used = set()
+    for path in (cache / "run").glob("*/lab.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            used.add(str(json.loads(path.read_text(encoding="utf-8"))["image"]))
+    return used
 
 
 @contextmanager

@@ -76,6 +76,10 @@ class Host:
         """Management address, without prefix."""
         return str(self.interfaces[0].address.ip)
 
+    def on(self, network: str) -> list[Interface]:
+        """The interfaces on a network: one or none."""
+        return [interface for interface in self.interfaces if interface.network == network]
+
     def interface(self, name: str) -> Interface:
         """The interface (or the only one on the network) `name`. Raises LabError."""
         for interface in self.interfaces:
@@ -159,7 +163,7 @@ def parse(text: str, *, name: str, source: str) -> Topology:
 
 
 def _networks(tables: Mapping[str, object]) -> tuple[Network, ...]:
-    networks = []
+    networks: list[Network] = []
     for name, value in tables.items():
         where = f"networks.{name}"
         table = _table(value, where)
@@ -187,7 +191,7 @@ def _host(
     _known(table, where, ("role", "services", "memory_mib", "addresses"))
     _name(name, where, longest=_IFNAMSIZ - len("-99"))
     role = table.get("role")
-    if role not in list(Role):
+    if not isinstance(role, str) or role not in list(Role):
         raise LabError(f"{where}.role: one of {', '.join(Role)} is needed, not {role!r}")
     services = table.get("services", [])
     if not isinstance(services, list) or not all(_is_unit(service) for service in services):
@@ -195,11 +199,11 @@ def _host(
     addresses = _table(table.get("addresses", {}), f"{where}.addresses")
     _known(addresses, f"{where}.addresses", tuple(network.name for network in networks))
     management = f"{_MANAGEMENT_NETWORK[_FIRST_HOST + index]}/{_MANAGEMENT_NETWORK.prefixlen}"
-    interfaces = [_interface(name, index, 0, management_network(), management, where)]
+    interfaces = [_interface(management_network(), 0, name, index, _address(management, where))]
     for number, network in enumerate(networks, start=1):
         if network.name in addresses:
-            address = addresses[network.name]
-            interfaces.append(_interface(name, index, number, network, address, where))
+            address = _address(addresses[network.name], f"{where}.addresses.{network.name}")
+            interfaces.append(_interface(network, number, name, index, address))
     return Host(
         name=name,
         index=index,
@@ -210,18 +214,20 @@ def _host(
     )
 
 
-def _interface(
-    host: str, index: int, number: int, network: Network, address: object, where: str
-) -> Interface:
+def _address(value: object, where: str) -> ipaddress.IPv4Interface:
     try:
-        if not isinstance(address, str) or "/" not in address:
+        if not isinstance(value, str) or "/" not in value:
             raise ValueError
-        parsed = ipaddress.IPv4Interface(address)
+        return ipaddress.IPv4Interface(value)
     except ValueError:
         raise LabError(
-            f"{where}.addresses.{network.name}: an IPv4 address with its prefix is needed"
-            f" (172.16.1.9/16), not {address!r}"
+            f"{where}: an IPv4 address with its prefix is needed (172.16.1.9/16), not {value!r}"
         ) from None
+
+
+def _interface(
+    network: Network, number: int, host: str, index: int, address: ipaddress.IPv4Interface
+) -> Interface:
     return Interface(
         network=network.name,
         name=network.interface,
@@ -229,7 +235,7 @@ def _interface(
         bridge=network.bridge,
         # 02 = locally administered and unicast (IEEE 802); the rest is network and host.
         mac=f"02:4c:56:{number:02x}:00:{_FIRST_HOST + index:02x}",
-        address=parsed,
+        address=address,
     )
 
 

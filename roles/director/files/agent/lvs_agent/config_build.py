@@ -64,7 +64,6 @@ def _instance(name: str, values: dict[str, Any], global_defs: dict[str, Any]) ->
         interface=interface,
         virtual_router_id=values["virtual_router_id"],
         priority=values["priority"],
-        initial_master=values["state"] == "MASTER",
         version=int(values["version"] or global_defs["vrrp_version"]),
         advert_int_ns=nanoseconds(values["advert_int"]),
         auth_pass=_auth_pass(values["authentication"]),

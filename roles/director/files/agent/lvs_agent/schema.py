@@ -182,8 +182,8 @@ VRRP_INSTANCE = Block(
             kind=Kind.CHOICE,
             choices=("MASTER", "BACKUP"),
             default="BACKUP",
-            doc="A hint only: the election by priority decides. MASTER with priority 255 takes"
-            " the addresses at once.",
+            doc="What keepalived's users say of each director. The election by priority decides,"
+            " so it has no effect; priority 255 is master at once, whatever is said here.",
         ),
         Option(
             name="interface",

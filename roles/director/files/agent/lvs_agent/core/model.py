@@ -39,7 +39,6 @@ class VrrpInstance:
     interface: str
     virtual_router_id: int
     priority: int
-    initial_master: bool
     version: int
     advert_int_ns: int
     auth_pass: bytes | None

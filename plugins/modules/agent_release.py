@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Unpacks a release of the agent beside the others and makes it the current one."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agent_release
+short_description: Install lvs-agent on a director
+version_added: 0.1.0
+description:
+  - Installs the agent that comes with the collection, with its dependencies, from one file that
+    the controller builds.
+  - Each release has a folder of its own, named by a hash of its contents. It is complete before
+    its name appears, and the link C(current) is switched atomically. Does not restart the agent.
+  - Sends nothing if the release is there already.
+options:
+  python:
+    description: Python interpreter of the agent; byte code is made for it.
+    type: path
+    default: /usr/bin/python3
+  keep:
+    description: How many releases to keep, the current one among them.
+    type: int
+    default: 2
+  activate:
+    description: Make the release the current one. Without it, it is only made ready.
+    type: bool
+    default: true
+  release:
+    description: Id of the release. Set by the action plugin.
+    type: str
+  bundle:
+    description: The file with the release, on the target. Set by the action plugin.
+    type: path
+  root:
+    description: Folder of all releases.
+    type: path
+    default: /opt/lvs-agent
+  commands:
+    description: Folder that gets links to the commands of the current release.
+    type: path
+    default: /usr/local/sbin
+extends_documentation_fragment:
+  - lvs.cluster.attributes
+attributes:
+  action:
+    description: Has an action plugin that builds the bundle on the controller.
+    support: full
+author:
+  - The lvs.cluster developers (@lvs)
+"""
+
+EXAMPLES = r"""
+- name: Install the agent
+  lvs.cluster.agent_release:
+    keep: 2
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release.
+  returned: always
+  type: str
+  sample: 0123456789abcdef
+previous:
+  description: Id of the release that was current before; empty if there was none.
+  returned: always
+  type: str
+missing:
+  description: Whether the release was not (or in check mode is not) on the target.
+  returned: always
+  type: bool
+"""
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+from typing import IO, Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _host
+
+# Some ten times of what a release has; a bundle that unpacks to more is not one of ours.
+_RELEASE_BYTES_LIMIT = 64 * 1024 * 1024
+_ENTRIES_LIMIT = 10_000
+
+
+def unpack(bundle: str, folder: str, release: str) -> None:
+    """Unpack `bundle` into the new `folder`. Raises HostError if it is not `release`."""
+    with gzip.open(bundle) as file:
+        content = file.read(_RELEASE_BYTES_LIMIT + 1)
+    if len(content) > _RELEASE_BYTES_LIMIT:
+        raise _host.HostError(f"the bundle has more than {_RELEASE_BYTES_LIMIT} bytes")
+    os.makedirs(folder, mode=0o755)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for number, entry in enumerate(archive):
+            if number >= _ENTRIES_LIMIT or not entry.isreg() or not _inside(entry.name):
+                raise _host.HostError(f"the bundle has an entry that is not ours: {entry.name}")
+            source = archive.extractfile(entry)
+            assert source is not None
+            _write(os.path.join(folder, entry.name), source, entry)
+    said = (_host.read_text(os.path.join(folder, "RELEASE")) or "").strip()
+    if said != release:
+        raise _host.HostError(f"the bundle holds release {said}, not {release}")
+
+
+def _inside(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
+def _write(path: str, source: IO[bytes], entry: tarfile.TarInfo) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(path, "xb") as target:
+        shutil.copyfileobj(source, target)
+        os.fchmod(target.fileno(), 0o755 if entry.mode & 0o100 else 0o644)
+    # Byte code remembers its source's time; the same everywhere, so it can be compared.
+    os.utime(path, (entry.mtime, entry.mtime))
+
+
+def install(module: AnsibleModule, bundle: str, release: str) -> None:
+    """Make the release's folder appear, complete and on the disk."""
+    releases = os.path.join(module.params["root"], "releases")
+    os.makedirs(releases, mode=0o755, exist_ok=True)
+    temporary = os.path.join(releases, f"{release}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    unpack(bundle, temporary, release)
+    compile_all = [module.params["python"], "-I", "-m", "compileall", "-q", temporary]
+    # The paths that tracebacks show are those of the final place.
+    compile_all += ["-s", temporary, "-p", os.path.join(releases, release)]
+    module.run_command(compile_all, check_rc=False)  # without byte code it only starts slower
+    os.sync()
+    os.rename(temporary, os.path.join(releases, release))
+    _host.sync_directory(releases)
+
+
+def switch(root: str, release: str) -> None:
+    """Point `current` to the release, atomically."""
+    _link(os.path.join(root, _agent.CURRENT), os.path.join("releases", release))
+    _host.sync_directory(root)
+
+
+def _link(path: str, target: str) -> None:
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    new = os.path.join(folder, f".{name}.new")
+    if os.path.lexists(new):
+        os.unlink(new)
+    os.symlink(target, new)
+    os.replace(new, path)
+
+
+def _wrong_links(folder: str, root: str) -> dict[str, str]:
+    """Path -> target of the commands' links that are not right. A file of others is left alone."""
+    wrong: dict[str, str] = {}
+    for name in ("lvs-agent", "lvsctl"):
+        path = os.path.join(folder, name)
+        target = os.path.join(root, _agent.CURRENT, "bin", name)
+        if os.path.islink(path):
+            if os.readlink(path) != target:
+                wrong[path] = target
+        elif not os.path.exists(path):
+            wrong[path] = target
+    return wrong
+
+
+def prune(root: str, keep: int, needed: list[str | None]) -> list[str]:
+    """Remove the oldest releases beyond `keep`, none of `needed`; returns the removed ones."""
+    releases = os.path.join(root, "releases")
+    names = [name for name in os.listdir(releases) if not name.endswith(".tmp")]
+    names.sort(key=lambda name: os.stat(os.path.join(releases, name)).st_ctime, reverse=True)
+    ordered = [name for name in needed if name in names]
+    ordered += [name for name in names if name not in ordered]
+    removed = ordered[max(keep, 1) :]
+    for name in removed:
+        shutil.rmtree(os.path.join(releases, name), ignore_errors=True)
+    return removed
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """Look, and do what can be done; returns the module's result."""
+    root, release, bundle = (module.params[name] for name in ("root", "release", "bundle"))
+    activate = module.params["activate"]
+    previous = _agent.installed_release(root)
+    present = os.path.isdir(os.path.join(root, "releases", release))
+    links = _wrong_links(module.params["commands"], root) if activate else {}
+    result: dict[str, Any] = {
+        "changed": not present or (activate and previous != release) or bool(links),
+        "release": release,
+        "previous": previous or "",
+        "missing": not present,
+        "diff": [
+            *_diff(root, release, previous, present, activate),
+            *({"prepared": f"link {path} to {target}\n"} for path, target in links.items()),
+        ],
+    }
+    if module.check_mode or not result["changed"]:
+        return result
+    if not present and bundle is None:
+        return result  # the action plugin sends it now
+    if not present:
+        install(module, bundle, release)
+        result["missing"] = False
+    if activate and previous != release:
+        switch(root, release)
+    for path, target in links.items():
+        _link(path, target)
+    prune(root, module.params["keep"], [release, previous])
+    return result
+
+
+def _diff(
+    root: str, release: str, previous: str | None, present: bool, activate: bool
+) -> list[dict[str, str]]:
+    diffs: list[dict[str, str]] = []
+    if not present:
+        diffs.append({"prepared": f"install {os.path.join(root, 'releases', release)}\n"})
+    if activate and previous != release:
+        current = os.path.join(root, _agent.CURRENT)
+        diffs.append(
+            {
+                "before": f"{previous}\n" if previous else "",
+                "after": f"{release}\n",
+                "before_header": current,
+                "after_header": current,
+            }
+        )
+    return diffs
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "python": {"type": "path", "default": "/usr/bin/python3"},
+            "keep": {"type": "int", "default": 2},
+            "activate": {"type": "bool", "default": True},
+            "release": {"type": "str"},
+            "bundle": {"type": "path"},
+            "root": {"type": "path", "default": _agent.ROOT},
+            "commands": {"type": "path", "default": "/usr/local/sbin"},
+        },
+        supports_check_mode=True,
+    )
+    os.umask(0o022)
+    if not module.params["release"]:
+        module.fail_json(msg="release is set by the action plugin; call lvs.cluster.agent_release")
+    try:
+        result = work(module)
+    except (_host.HostError, OSError, tarfile.TarError, EOFError) as error:
+        module.fail_json(msg=f"installing the agent failed: {error}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files, users, kernel modules, sysctls and units of a host, all in one module execution."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_setup
+short_description: Set up files, users, kernel modules, sysctls and units of a host in one go
+version_added: 0.1.0
+description:
+  - Takes everything that a role wants of a host as lists and does only what is missing, in the
+    order users, files, systemd's reload, kernel modules, kernel parameters, units.
+  - One execution of this module replaces some ten tasks; each of them would cost more than a
+    second over SSH.
+options:
+  system_users:
+    description: System users, each with a group of the same name.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the user.
+        type: str
+        required: true
+      description:
+        description: What the user is for.
+        type: str
+        default: ""
+  files:
+    description: Small text files that belong to root. They are replaced atomically.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Full path.
+        type: path
+        required: true
+      content:
+        description: The whole content; required unless O(files[].state=absent).
+        type: str
+      mode:
+        description: Permissions, octal.
+        type: str
+        default: "0644"
+      state:
+        description: Whether the file is to be there.
+        type: str
+        choices: [present, absent]
+        default: present
+  kernel_modules:
+    description:
+      - Kernel modules to load now. Loading at boot takes a file in C(/etc/modules-load.d) as
+        well.
+    type: list
+    elements: str
+    default: []
+  sysctls:
+    description:
+      - Kernel parameters to set now. Setting at boot takes a file in C(/etc/sysctl.d) as well.
+    type: dict
+    default: {}
+  units:
+    description: systemd units.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the unit.
+        type: str
+        required: true
+      enabled:
+        description: Whether to start it at boot.
+        type: bool
+        default: true
+      state:
+        description: Whether it is to run.
+        type: str
+        choices: [started, stopped]
+        default: started
+      restart:
+        description: Restart it if it runs already and is to run.
+        type: bool
+        default: false
+extends_documentation_fragment:
+  - lvs.cluster.attributes
+author:
+  - The lvs.cluster developers (@lvs)
+"""
+
+EXAMPLES = r"""
+- name: Load IPVS now and at every boot
+  lvs.cluster.host_setup:
+    files:
+      - path: /etc/modules-load.d/ipvs.conf
+        content: "ip_vs\n"
+    kernel_modules: [ip_vs]
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or in check mode would be done, in order.
+  returned: always
+  type: list
+  elements: str
+  sample: ["write /etc/modules-load.d/ipvs.conf", "load kernel module ip_vs"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lvs.cluster.plugins.module_utils import _host
+
+ARGUMENT_SPEC = {
+    "system_users": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "description": {"type": "str", "default": ""},
+        },
+    },
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "content": {"type": "str"},
+            "mode": {"type": "str", "default": "0644"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        "required_if": [("state", "present", ("content",))],
+    },
+    "kernel_modules": {"type": "list", "elements": "str", "default": []},
+    "sysctls": {"type": "dict", "default": {}},
+    "units": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "enabled": {"type": "bool", "default": True},
+            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "restart": {"type": "bool", "default": False},
+        },
+    },
+}
+
+
+def apply(module: AnsibleModule, changes: _host.Changes) -> None:
+    """Do what the parameters want. Raises HostError."""
+    wanted = module.params
+    for user in wanted["system_users"]:
+        _host.ensure_user(module, changes, user["name"], user["description"])
+    for file in wanted["files"]:
+        if file["state"] == "absent":
+            _host.ensure_no_file(module, changes, file["path"])
+        else:
+            mode = int(file["mode"], 8)
+            _host.ensure_file(module, changes, file["path"], file["content"], mode)
+    _host.ensure_units_loaded(module, changes)
+    for name in wanted["kernel_modules"]:
+        _host.ensure_kernel_module(module, changes, name)
+    for key, value in wanted["sysctls"].items():
+        _host.ensure_sysctl(module, changes, key, str(value))
+    for unit in wanted["units"]:
+        _host.ensure_unit(
+            module,
+            changes,
+            unit["name"],
+            enabled=unit["enabled"],
+            started=unit["state"] == "started",
+            restart=unit["restart"],
+        )
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    changes = _host.Changes()
+    try:
+        apply(module, changes)
+    except (_host.HostError, OSError) as error:
+        module.fail_json(msg=str(error), **changes.result())
+    module.exit_json(**changes.result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules between the hosts of a cluster: what no director can see alone.
+
+Owns them, and nothing that one document shows by itself (the agent's checker does that). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _hosts, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
+from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem, suggestion
+from ansible_collections.lvs.cluster.plugins.plugin_utils._view import InstanceView, Interfaces
+
+
+def check(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """Everything wrong between hosts; `documents` maps each director to its document."""
+    instances = [
+        view for name, document in documents.items() for view in _view.instances(name, document)
+    ]
+    by_name: dict[str, list[InstanceView]] = {}
+    for view in instances:
+        by_name.setdefault(view.name, []).append(view)
+    interfaces = {
+        name: _view.interfaces(cluster.variable(name, "interfaces")) for name in documents
+    }
+    found = [*_hosts.check(cluster)]
+    for views in by_name.values():
+        found += _differences(cluster, views)
+        found += _priorities(cluster, views)
+        found += _alone(cluster, views)
+    found += _virtual_router_ids(cluster, instances, interfaces)
+    found += _same_addresses(cluster, instances)
+    for view in instances:
+        found += _networks(cluster, view, interfaces[view.director])
+    for name, document in documents.items():
+        found += _services(cluster, name, document, interfaces[name])
+    found += _unused_real_servers(cluster, documents)
+    return list(dict.fromkeys(found))
+
+
+def _differences(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
+    first = views[0]
+    for other in views[1:]:
+        for option, value in other.shared.items():
+            if value == first.shared[option]:
+                continue
+            path = f"{other.path}.{option}"
+            if option == "vrrp_mcast_group4":
+                path = f"global_defs.{option}"
+            shown = "" if option == "authentication" else f" ({value} and {first.shared[option]})"
+            yield Problem(
+                where=locate(cluster, other.director, path),
+                message=f"{option} of {other.name} must be the same on {other.director} and"
+                f" {first.director}{shown}",
+            )
+
+
+def _priorities(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
+    seen: dict[int, str] = {}
+    for view in views:
+        other = seen.setdefault(view.priority, view.director)
+        if other != view.director:
+            yield Problem(
+                where=locate(cluster, view.director, f"{view.path}.priority"),
+                message=f"{view.director} and {other} both have priority {view.priority}; give each"
+                f" director its own, such as lvs_host.vrrp_instances.{view.name}.priority in its"
+                " host_vars",
+            )
+
+
+def _alone(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
+    if len(views) == 1 and len(cluster.directors) > 1:
+        yield Problem(
+            where=locate(cluster, views[0].director, views[0].path),
+            message=f"only {views[0].director} has this instance: no other director can take over",
+            warning=True,
+        )
+
+
+def _virtual_router_ids(
+    cluster: Cluster, instances: list[InstanceView], interfaces: Mapping[str, Interfaces]
+) -> Iterator[Problem]:
+    """RFC 9568, section 5.2.3: a VRID names one virtual router on a network."""
+    for index, view in enumerate(instances):
+        for other in instances[:index]:
+            if view.virtual_router_id is None or view.virtual_router_id != other.virtual_router_id:
+                continue
+            same_director = view.director == other.director
+            if view.name == other.name or (same_director and view.interface == other.interface):
+                continue  # the same virtual router; or the agent's checker says it
+            if _same_network(view, other, interfaces):
+                yield Problem(
+                    where=locate(cluster, view.director, f"{view.path}.virtual_router_id"),
+                    message=f"{view.virtual_router_id} is already that of {other.name} on"
+                    f" {other.director}, on the same network; give each instance its own",
+                )
+
+
+def _same_network(
+    view: InstanceView, other: InstanceView, interfaces: Mapping[str, Interfaces]
+) -> bool:
+    if view.interface is None or other.interface is None:
+        return False
+    mine = interfaces[view.director].get(view.interface, ())
+    theirs = interfaces[other.director].get(other.interface, ())
+    if mine and theirs:
+        return any(one.network.overlaps(two.network) for one in mine for two in theirs)
+    return view.interface == other.interface
+
+
+def _same_addresses(cluster: Cluster, instances: list[InstanceView]) -> Iterator[Problem]:
+    seen: dict[Any, InstanceView] = {}
+    for view in instances:
+        for address in view.addresses:
+            other = seen.setdefault(address.address.ip, view)
+            if other.name != view.name and other.director != view.director:
+                path = f"{view.path}.virtual_ipaddress[{address.index}]"
+                yield Problem(
+                    where=locate(cluster, view.director, path),
+                    message=f"{address.address.ip} is already a virtual address of {other.name} on"
+                    f" {other.director}; remove one of the two",
+                )
+
+
+def _networks(cluster: Cluster, view: InstanceView, declared: Interfaces) -> Iterator[Problem]:
+    """Where the director's interfaces are declared, what the instance uses must fit them."""
+    if not declared:
+        return
+    if view.interface is not None and view.interface not in declared:
+        yield Problem(
+            where=locate(cluster, view.director, f"{view.path}.interface"),
+            message=f"{view.director} has no interface {view.interface} in its lvs_interfaces"
+            f" ({', '.join(declared)}){suggestion(view.interface, declared)}",
+        )
+    for address in view.addresses:
+        device = address.device
+        if device is None or device == "lo":
+            continue
+        where = locate(cluster, view.director, f"{view.path}.virtual_ipaddress[{address.index}]")
+        if device not in declared:
+            if device != view.interface:
+                yield Problem(
+                    where=where,
+                    message=f"{view.director} has no interface {device} in its lvs_interfaces"
+                    f" ({', '.join(declared)}){suggestion(device, declared)}",
+                )
+            continue
+        networks = [each.network for each in declared[device]]
+        if not any(address.address.ip in network for network in networks):
+            shown = ", ".join(map(str, networks)) or "none"
+            yield Problem(
+                where=where,
+                message=f"{address.address.ip} is outside the networks of {device} on"
+                f" {view.director} ({shown}); correct it, or add the network to lvs_interfaces"
+                " if it is routed there",
+            )
+        own = [each.ip for each in declared[device]]
+        if address.address.ip in own and view.priority != 255:
+            yield Problem(
+                where=where,
+                message=f"{address.address.ip} is {view.director}'s own address; only the address"
+                " owner (priority 255) may have it as a virtual one",
+            )
+
+
+def _services(
+    cluster: Cluster, director: str, document: Mapping[str, Any], declared: Interfaces
+) -> Iterator[Problem]:
+    own = {address.address.ip for view in _view.instances(director, document)
+           for address in view.addresses}  # fmt: skip
+    own |= {each.ip for listed in declared.values() for each in listed}
+    known = set(_hosts.addresses(cluster).values())
+    known |= set(_hosts.unmanaged(cluster, director))
+    for server in _view.virtual_servers(director, document):
+        if server.address is not None and server.address not in own:
+            yield Problem(
+                where=locate(cluster, director, f"{server.path}.ip"),
+                message=f"{server.address} is no address of {director}: no traffic would reach this"
+                " virtual server; add it to the virtual_ipaddress of a VRRP instance (or, where"
+                " the host has it by itself, to its lvs_interfaces)",
+            )
+        for real in server.real_servers:
+            if real.address is None:
+                yield from _nameless(cluster, document, real)
+            elif real.address not in known:
+                yield Problem(
+                    where=locate(cluster, director, f"{real.path}.ip"),
+                    message=f"{real.address} is the lvs_address of no host in lvs_real_servers; add"
+                    " the host, or list the address in lvs_unmanaged_real_servers",
+                )
+
+
+def _nameless(
+    cluster: Cluster, document: Mapping[str, Any], real: _view.RealServerView
+) -> Iterator[Problem]:
+    """A real server without an address whose name looks like that of a host."""
+    server = document["virtual_servers"][real.server]
+    if server["real_servers"][real.name].get("ip") is None:
+        hint = suggestion(real.name, cluster.real_servers)
+        yield Problem(
+            where=locate(cluster, real.director, real.path),
+            message=f"has no ip, and {real.name} is no host with an lvs_address in"
+            f" lvs_real_servers{hint}",
+        )
+
+
+def _unused_real_servers(
+    cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Problem]:
+    used = {
+        real.address
+        for name, document in documents.items()
+        for server in _view.virtual_servers(name, document)
+        for real in server.real_servers
+    }
+    for host, address in _hosts.addresses(cluster).items():
+        if address not in used:
+            yield Problem(
+                where=f"host_vars {host}: {cluster.variable_name(host, 'address')}",
+                message=f"{host} ({address}) is a real server of no virtual server",
+                warning=True,
+            )

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the kernel for `lvs-agent plan`.
+
+Owns the reading only; core/plan.py compares. Must never change anything.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lvs_agent.adapters import ledger_file
+from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing
+from lvs_agent.adapters.netlink import Netlink
+from lvs_agent.adapters.rtnetlink import read_host
+from lvs_agent.core import plan as comparison
+from lvs_agent.core.ipvs.model import Service, ServiceKey
+from lvs_agent.core.ledger import of_config
+from lvs_agent.core.model import Config
+
+
+def plan(
+    config: Config,
+    *,
+    runtime_directory: Path | None = None,
+    status: Mapping[str, Any] | None = None,
+) -> tuple[str, ...]:
+    """What the agent would change in this host's kernel with `config`, a line for each change.
+
+    `status` is the document of `lvsctl status --json`: with it a real server that is down is not
+    shown as one to add; without it every real server counts as up. Needs CAP_NET_ADMIN for IPVS.
+    Raises OSError when the kernel cannot be read.
+    """
+    ledger, _ = ledger_file.read(runtime_directory or ledger_file.runtime_dir())
+    netlink = Netlink(socket.NETLINK_ROUTE)
+    try:
+        host = read_host(netlink)
+    finally:
+        netlink.close()
+    known = comparison.verdicts_of_status(status or {})
+    return comparison.plan(
+        config,
+        host,
+        _services(of_config(config).services | ledger.services),
+        ledger,
+        lambda key, endpoint: known.get((key, endpoint), True),
+    )
+
+
+def _services(keys: frozenset[ServiceKey]) -> dict[ServiceKey, Service]:
+    """The services among `keys`; without the module there are none yet."""
+    ipvs = Ipvs()
+    try:
+        states = ipvs.read(keys) if keys else {}
+    except IpvsMissing:
+        return {}
+    finally:
+        ipvs.close()
+    return {key: state.service for key, state in states.items()}

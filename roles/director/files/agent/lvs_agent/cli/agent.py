@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`lvs-agent run | check | plan | sweep`.
+
+Owns the arguments. Must never import at its top what one of the commands does not need: `sweep`
+runs while an address answers on a dead director.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lvs_agent.release import VERSION, release_id
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_CONFIG = "/etc/lvs-agent/config.json"
+DEFAULT_RUNTIME_DIRECTORY = "/run/lvs-agent"
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse  # noqa: PLC0415 - a tenth of the time of a sweep
+
+    parser = argparse.ArgumentParser(
+        prog="lvs-agent", description="VRRP and IPVS agent of an LVS cluster.", allow_abbrev=False
+    )
+    version = f"lvs-agent {VERSION} release {release_id()}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the agent in the foreground (systemd does this)")
+    run.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE")
+    _runtime_directory(run)
+
+    check = commands.add_parser(
+        "check", help="check configuration files; exit 0: good, 1: errors, all of them printed"
+    )
+    check.add_argument(
+        "files", nargs="*", default=[DEFAULT_CONFIG], metavar="FILE", help="- is stdin"
+    )
+    check.add_argument("--host", action="store_true", help="also look for the interfaces here")
+    check.add_argument("--json", action="store_true", help="errors as JSON")
+
+    plan = commands.add_parser(
+        "plan", help="what the file would change in the kernel; exit 0: nothing, 2: something"
+    )
+    plan.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help="- is stdin")
+    plan.add_argument("--json", action="store_true", help="changes as JSON")
+    _runtime_directory(plan)
+
+    sweep = commands.add_parser(
+        "sweep", help="remove what a dead agent left in the kernel (systemd's ExecStopPost)"
+    )
+    _runtime_directory(sweep)
+    return parser
+
+
+def _runtime_directory(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runtime-dir", type=Path, default=Path(DEFAULT_RUNTIME_DIRECTORY), metavar="DIR"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if len(words) == 3 and words[:2] == ["sweep", "--runtime-dir"]:
+        return _sweep(Path(words[2]))  # as in the unit: without the time to build a parser
+    options = _parser().parse_args(words)
+    match options.command:
+        case "run":
+            from lvs_agent.cli import run  # noqa: PLC0415 - the whole agent
+
+            return run.run(options.config, options.runtime_dir)
+        case "check":
+            from lvs_agent.cli import check  # noqa: PLC0415 - the schema
+
+            return check.check(options.files, host=options.host, as_json=options.json)
+        case "plan":
+            from lvs_agent.cli import plan  # noqa: PLC0415 - the schema and netlink
+
+            return plan.plan(options.file, options.runtime_dir, as_json=options.json)
+        case "sweep":
+            return _sweep(options.runtime_dir)
+    raise AssertionError(options.command)
+
+
+def _sweep(runtime_directory: Path) -> int:
+    from lvs_agent.adapters import sweep  # noqa: PLC0415 - netlink
+
+    report = sweep.sweep(runtime_directory)
+    if report.addresses_removed or report.services_removed:
+        print(
+            f"removed {len(report.addresses_removed)} addresses and "
+            f"{len(report.services_removed)} services of a dead agent",
+            file=sys.stderr,
+        )
+    for error in report.errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if report.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`lvsctl status` for people: what is wrong first, then who is what, then who serves.
+
+Owns the text. Must never fail on a part that is missing: it is read when things are broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lvs_agent.adapters.journal import printable
+
+Item = dict[str, Any]
+
+# With thousands of real servers nobody reads those that are well.
+_SHOWN_UP = 50
+
+
+def render(status: Item) -> str:
+    """The whole text for a status document."""
+    agent: Item = status.get("agent") or {}
+    lines = [_headline(agent)]
+    warnings = list(_warnings(status, agent))
+    if warnings:
+        lines += ["", f"WARNINGS ({len(warnings)})", *(f"  ! {line}" for line in warnings)]
+    else:
+        lines.append("no warnings")
+    lines += ["", "VRRP INSTANCES", *(_instances(status) or ["  none"])]
+    lines += ["", "VIRTUAL SERVERS", *(_services(status) or ["  none"])]
+    return "\n".join(printable(line) for line in lines) + "\n"
+
+
+def duration(seconds: float) -> str:
+    """ "5 s", "3 min 5 s", "2 h 3 min", "4 d 2 h": the two largest units."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def _headline(agent: Item) -> str:
+    release = str(agent.get("release", "?"))[:12]
+    return (
+        f"{agent.get('router_id', '?')}: lvs-agent {agent.get('version', '?')} ({release}), "
+        f"{agent.get('stage', '?')}, up {duration(agent.get('uptime_s', 0))}, "
+        f"configuration {agent.get('generation', '?')}"
+    )
+
+
+def _warnings(status: Item, agent: Item) -> Iterator[str]:
+    yield from agent.get("warnings", [])
+    for name, age_s in (status.get("stale") or {}).items():
+        what = "never reported" if age_s is None else f"last reported {duration(age_s)} ago"
+        yield f"process {name} does not answer ({what}); its part below may be wrong"
+    for one in (agent.get("config_rejected") or {}).get("errors", []):
+        yield f"configuration file: {one.get('path') or 'file'}: {one.get('message')}"
+    held: dict[object, list[Item]] = {}
+    for one in status.get("addresses", []):
+        held.setdefault(one.get("instance"), []).append(one)
+    for instance in status.get("instances", []):
+        name, state = instance.get("name"), instance.get("state")
+        if state not in ("MASTER", "BACKUP"):
+            since = duration(instance.get("since_s") or 0)
+            yield f"{name} is {state} for {since}: {instance.get('reason', 'no reason known')}"
+        for one in held.get(name, []):
+            if one.get("present") != (state == "MASTER"):
+                there = "is here" if one.get("present") else "is missing here"
+                yield f"{one.get('address')} {there} though {name} is {state}"
+    for service in status.get("services", []):
+        yield from _service_warnings(service)
+
+
+def _service_warnings(service: Item) -> Iterator[str]:
+    name = service.get("name")
+    if service.get("error"):
+        yield f"{name}: {service['error']}"
+    elif service.get("in_kernel") is False:
+        yield f"{name} is not in the kernel's table"
+    servers = service.get("real_servers", [])
+    down = [one for one in servers if not one.get("up")]
+    if servers and len(down) == len(servers):
+        yield f"{name}: no real server is up ({len(servers)} down)"
+    elif down:
+        yield f"{name}: {len(down)} of {len(servers)} real servers down"
+
+
+def _instances(status: Item) -> list[str]:
+    lines: list[str] = []
+    for one in status.get("instances", []):
+        state = one.get("state", "?")
+        since = duration(one.get("since_s") or 0)
+        lines.append(f"  {one.get('name')}: {state} for {since}; {_master(one)}")
+        lines.append(
+            f"      {one.get('interface')}, virtual router {one.get('virtual_router_id')}, "
+            f"VRRP version {one.get('version')}, priority {one.get('priority')}"
+        )
+        lines += [
+            f"      {address['address']}/{address.get('prefix')} on {address.get('interface')}: "
+            f"{'held here' if address.get('present') else 'not here'}"
+            for address in status.get("addresses", [])
+            if address.get("instance") == one.get("name")
+        ]
+    return lines
+
+
+def _master(instance: Item) -> str:
+    if instance.get("state") == "MASTER":
+        return "this director is master"
+    master = instance.get("master") or {}
+    if not master.get("address"):
+        return "no master known"
+    return f"master is {master['address']} (priority {master.get('priority', '?')})"
+
+
+def _services(status: Item) -> list[str]:
+    lines = []
+    for service in status.get("services", []):
+        persistence = service.get("persistence_timeout") or 0
+        lines.append(
+            f"  {service.get('name')}: {service.get('protocol')} {service.get('address')}:"
+            f"{service.get('port')} {service.get('scheduler')}"
+            + (f", persistent {persistence} s" if persistence else "")
+        )
+        lines += _real_servers(service)
+    return lines
+
+
+def _real_servers(service: Item) -> list[str]:
+    """Those that are down first, and all of them; of the others as many as anybody reads."""
+    in_table = {
+        (one.get("address"), one.get("port")): one for one in service.get("destinations", [])
+    }
+    down: list[str] = []
+    well: list[str] = []
+    for server in service.get("real_servers", []):
+        destination = in_table.pop((server.get("address"), server.get("port")), None)
+        (well if server.get("up") else down).append(_real_server(server, destination))
+    rest = len(well) - _SHOWN_UP
+    more = [f"      and {rest} more that are up"] if rest > 0 else []
+    # What is left in the table but no real server is the sorry server.
+    sorry = [
+        f"      sorry  {one.get('address')}:{one.get('port')}  {_connections(one)}"
+        for one in in_table.values()
+    ]
+    return [*down, *well[:_SHOWN_UP], *more, *sorry]
+
+
+def _real_server(server: Item, destination: Item | None) -> str:
+    state = "up" if server.get("up") else "DOWN"
+    if not server.get("checked", True):
+        state += "?"  # assumed: no check has run yet
+    line = (
+        f"      {state:<5}  {server.get('name')}  {server.get('address')}:{server.get('port')}  "
+        f"weight {server.get('weight')}"
+    )
+    if destination is not None:
+        line += f"  {_connections(destination)}"
+    reason = server.get("reason")
+    return f"{line}  {reason}" if reason and not server.get("up") else line
+
+
+def _connections(destination: Item) -> str:
+    return f"{destination.get('active', 0)} active, {destination.get('inactive', 0)} inactive"

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can happen to a virtual router: the inputs of `vrrp/fsm.py`.
+
+Owns the shapes. `HoldApplied`, `ProcessDied` and `ProcessRestarted` of the kernel process are
+events too, as they come from `messages.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lvs_agent.core.messages import HoldApplied, ProcessDied, ProcessRestarted
+from lvs_agent.core.model import VrrpInstance
+from lvs_agent.core.vrrp.packet import Advert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceUp:
+    """All interfaces of the instance run; `primary` is the address of the adverts' one.
+
+    Repeated whenever something about them changed.
+    """
+
+    primary: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceDown:
+    """The instance cannot work; `reason` says which interface lacks what."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvertReceived:
+    """An advert that passed every check of `vrrp/receive.py`. `source`: unsigned integer."""
+
+    source: int
+    advert: Advert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerExpired:
+    """`deadline_ns` has passed, and what the sockets had received by then has been handled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockGap:
+    """The host slept for `gap_ns`: CLOCK_BOOTTIME went on, CLOCK_MONOTONIC did not."""
+
+    gap_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementNeeded:
+    """Neighbours may have a wrong idea of these addresses: a new MAC, or back after a removal."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconfigured:
+    """The same virtual router (interface, VRID, version, group) with other settings."""
+
+    instance: VrrpInstance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shutdown:
+    """Resign and release; nothing but acknowledgements follows (RFC 9568 section 6.4)."""
+
+
+Event = (
+    InterfaceUp
+    | InterfaceDown
+    | AdvertReceived
+    | TimerExpired
+    | ClockGap
+    | AnnouncementNeeded
+    | Reconfigured
+    | Shutdown
+    | HoldApplied
+    | ProcessDied
+    | ProcessRestarted
+)

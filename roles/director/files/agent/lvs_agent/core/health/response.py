@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP request of a check, and a bounded reader of the answer.
+
+Owns what of HTTP/1 a status check needs (RFC 9112): status line, end of head, length of the body.
+Must never keep a body, never raise on what a server sent, never look beyond its bounds: real
+servers are hostile here. Why no library: h11 takes 48 us for the answer of an nginx, this reader
+6 us, a whole check about 100 us; the tests hold this reader against h11.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from lvs_agent.core.model import HttpUrl
+
+# As nginx and Apache allow for a head; interim (1xx) heads count too, so they end as well.
+HEAD_LIMIT = 16 * 1024
+# Enough for any status page. Reading it all lets the server end in peace (no reset in its log),
+# as with keepalived; a longer body proves no more health than its beginning.
+BODY_LIMIT = 64 * 1024
+
+_STATUS_LINE_BYTES = len(b"HTTP/1.1 200 ")
+_VERSION = b"HTTP/1."
+_LENGTH = b"\ncontent-length:"
+# What may stand in a request target or a Host header unquoted (RFC 3986 section 2), so that no
+# configured text can end the line.
+_PLAIN = "%/:?#[]@!$&'()*+,;=-._~"
+
+
+def request(url: HttpUrl, address: str, port: int) -> bytes:
+    """The request for `url`. HTTP/1.0: the answer comes unchunked and the server closes first."""
+    host = url.virtualhost or (address if port == 80 else f"{address}:{port}")
+    return (
+        f"GET {_quoted(url.path)} HTTP/1.0\r\n"
+        f"Host: {_quoted(host)}\r\n"
+        "User-Agent: lvs-agent\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    ).encode("ascii")
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe=_PLAIN, errors="replace")
+
+
+def accepts(status_codes: tuple[tuple[int, int], ...], status: int) -> bool:
+    """Whether `status` lies in one of the inclusive ranges."""
+    return any(first <= status <= last for first, last in status_codes)
+
+
+def ranges(status_codes: tuple[tuple[int, int], ...]) -> str:
+    """The ranges as people write them, such as "200-299 301"."""
+    return " ".join(
+        str(first) if first == last else f"{first}-{last}" for first, last in status_codes
+    )
+
+
+class ResponseReader:
+    """Bytes in, in pieces of any size; then `status`, and `done` or `error`.
+
+    `status`: the final status code once its head is complete, else None. `done`: the answer is
+    complete, or BODY_LIMIT of it was seen. `error`: why this is not an answer; nothing more is
+    read after it.
+    """
+
+    __slots__ = ("_body_bytes", "_head", "_interim_bytes", "_length", "done", "error", "status")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._interim_bytes = 0
+        self._body_bytes = 0
+        self._length: int | None = None
+        self.status: int | None = None
+        self.done = False
+        self.error: str | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        if self.done or self.error is not None:
+            return
+        if self.status is None:
+            data = self._feed_head(data)
+            if self.status is None:
+                return
+        self._body_bytes += len(data)
+        self.done = self._body_bytes >= BODY_LIMIT or (
+            self._length is not None and self._body_bytes >= self._length
+        )
+
+    def end(self) -> None:
+        """The stream has ended: complete for an answer without a length, else an error."""
+        if self.done or self.error is not None:
+            return
+        if self.status is None:
+            started = self._head or self._interim_bytes
+            self.error = "closed in the head of the answer" if started else "closed without answer"
+        elif self._length is not None:
+            self.error = f"closed after {self._body_bytes} of {self._length} bytes of the body"
+        else:
+            self.done = True
+
+    def progress(self) -> str:
+        """How far it got, for the reason of a timeout."""
+        if self.status is not None:
+            return f"status {self.status}, then only {self._body_bytes} bytes of the body"
+        return "only part of a head" if self._head or self._interim_bytes else "no answer"
+
+    def _feed_head(self, data: bytes) -> bytes:
+        """Read heads until the final one is complete; the bytes after it are returned."""
+        # A head in tiny pieces is copied again and again, but HEAD_LIMIT bounds that too.
+        searched = max(0, len(self._head) - 3)
+        self._head += data
+        while True:
+            status = _status(self._head)
+            end = _end_of_head(self._head, searched)
+            known = len(self._head) if end is None else end
+            if status is None:
+                self.error = f"not an HTTP answer: {self._head[:32]!r}"
+            elif self._interim_bytes + known > HEAD_LIMIT:
+                self.error = f"head longer than {HEAD_LIMIT} bytes"
+            if self.error is not None or end is None:
+                return b""
+            head, rest = self._head[:end], self._head[end:]
+            # 101 is final: what follows it is no longer HTTP (RFC 9110 section 15.2.2).
+            if status is not None and (status >= 200 or status == 101):
+                self._head = b""
+                self._finish_head(status, head)
+                return rest
+            self._interim_bytes += end
+            self._head, searched = rest, 0
+            if not rest:
+                return b""
+
+    def _finish_head(self, status: int, head: bytes) -> None:
+        """Note status and length of the body (RFC 9112 section 6.3; None: until the end)."""
+        lower = head.lower()
+        if status in (101, 204, 304):
+            self._length = 0
+        elif _LENGTH in lower and b"\ntransfer-encoding:" not in lower:
+            self._length = _content_length(lower)
+            if self._length is None:
+                self.error = "invalid Content-Length"
+                return
+        self.status = status
+
+
+def _status(head: bytes) -> int | None:
+    """The status code; 0 while the line is still incomplete, None when it is not HTTP/1."""
+    if len(head) < _STATUS_LINE_BYTES:
+        begun = b"\n" not in head and head[: len(_VERSION)] == _VERSION[: len(head)]
+        return 0 if begun else None
+    code = head[9:12]
+    if (
+        head.startswith(_VERSION)
+        and head[7:8].isdigit()
+        and head[8:9] == b" "
+        and len(code) == 3
+        and code.isdigit()
+        and code >= b"100"
+        and head[12:13] in (b" ", b"\r", b"\n")
+    ):
+        return int(code)
+    return None
+
+
+def _end_of_head(head: bytes, start: int) -> int | None:
+    """Where the body begins: after the first empty line, its end CRLF or a bare LF."""
+    ends = [at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := head.find(mark, start)) >= 0]
+    return min(ends, default=None)
+
+
+def _content_length(head: bytes) -> int | None:
+    """The body's length in bytes from a lower-case head; None when invalid or contradictory."""
+    found: set[bytes] = set()
+    at = head.find(_LENGTH)
+    while at >= 0:
+        value = head[at + len(_LENGTH) : head.find(b"\n", at + 1)]
+        found.update(part.strip() for part in value.split(b","))
+        at = head.find(_LENGTH, at + 1)
+    if len(found) != 1:
+        return None
+    text = found.pop()
+    # Twenty digits hold every 64-bit number; more are an attack on the reader of the number.
+    return int(text) if text.isdigit() and len(text) <= 20 else None

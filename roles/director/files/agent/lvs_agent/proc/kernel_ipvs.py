@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel process's keeper of IPVS: the table follows configuration and verdicts.
+
+Owns what is desired now, what the kernel is known to have, and the way from one to the other:
+changes at once, an audit every few seconds for what others did. Must never touch a service that is
+neither configured nor owned. Work is done in slices, so that a takeover that is asked for in the
+middle of ten thousand changes waits a few milliseconds, not for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lvs_agent.adapters.ipvs_answers import Counters
+from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing, ServiceState, explain
+from lvs_agent.core.ipvs.diff import apply, describe, diff_service
+from lvs_agent.core.ipvs.model import (
+    DeleteService,
+    Endpoint,
+    Operation,
+    Service,
+    ServiceKey,
+    ServiceSettings,
+)
+from lvs_agent.core.messages import Verdict
+from lvs_agent.core.model import Config, VirtualServer
+from lvs_agent.core.quorum import desired_service, service_key
+from lvs_agent.core.verdicts import VerdictBook
+from lvs_agent.proc.kernel_report import service_report
+from lvs_agent.proc.loop import Loop, Timer
+
+AUDIT_NS = 5_000_000_000
+# A successor waits so long for the health process to repeat its verdicts before it touches IPVS.
+VERDICTS_WAIT_NS = 3_000_000_000
+RETRY_FIRST_NS = 1_000_000_000
+RETRY_LAST_NS = 30_000_000_000
+# About 10 ms of work in one turn of the loop (25 us to encode and apply one, 10 us to read one).
+OPERATIONS_PER_TURN = 400
+DESTINATIONS_PER_TURN = 1_000
+# The status reads fresh counters up to this many destinations (10 ms); beyond, those of the audit.
+FRESH_DESTINATIONS_LIMIT = 1_000
+_LOGGED_OPERATIONS = 5
+
+
+@dataclass(slots=True)
+class Drift:
+    """What others did to our services, and we undid."""
+
+    operations: int = 0
+    audits: int = 0
+
+
+class IpvsKeeper:
+    """`owned`: services of an earlier configuration or process, to be removed when not desired;
+    `on_removed` runs when that happened to some of them."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        config: Config,
+        generation: int,
+        log: Callable[[str, str], None],
+        on_removed: Callable[[], None],
+        owned: Iterable[ServiceKey],
+        restarted: bool,
+    ) -> None:
+        self._loop = loop
+        self._log = log
+        self._on_removed = on_removed
+        self._ipvs = Ipvs()
+        self._book = VerdictBook(config, generation)
+        self._servers: dict[ServiceKey, VirtualServer] = {}
+        self._owned: set[ServiceKey] = set(owned)
+        self._known: dict[ServiceKey, Service] = {}
+        self._counters: dict[ServiceKey, tuple[Counters, dict[Endpoint, Counters]]] = {}
+        self._dirty: dict[ServiceKey, None] = {}
+        self._to_audit: list[ServiceKey] = []
+        self._listed: dict[ServiceKey, tuple[ServiceSettings, Counters]] = {}
+        self._refused: dict[ServiceKey, str] = {}
+        self._trouble: str | None = None
+        self._retry_ns = RETRY_FIRST_NS
+        self._work: Timer | None = None
+        self._frozen = restarted
+        self._loaded = False
+        self.drift = Drift()
+        self._set_servers(config)
+        delay_ns = VERDICTS_WAIT_NS if restarted else 0
+        self._timer = loop.call_at(loop.now_ns() + delay_ns, self._load)
+
+    def _set_servers(self, config: Config) -> None:
+        self._servers = {service_key(server): server for server in config.virtual_servers}
+        self._owned.update(self._servers)
+
+    # What is told
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Take note; the table follows in this turn of the loop. Other generations are ignored."""
+        key = self._book.note(verdict)
+        if key is not None:
+            self._mark((key,))
+
+    def verdicts_complete(self, generation: int) -> None:
+        """Every verdict was told: a successor may begin."""
+        if self._frozen and generation == self._book.generation:
+            self._timer.cancel()
+            self._load()
+
+    def reconfigure(self, config: Config, generation: int) -> None:
+        """The table follows, in slices; services that are gone from `config` are removed last."""
+        self._book.reconfigure(config, generation)
+        self._set_servers(config)
+        self._mark(self._servers)
+        self._mark(sorted(self._owned - self._servers.keys()))
+
+    @property
+    def owned(self) -> frozenset[ServiceKey]:
+        """What may be in the kernel because of us; for the ledger."""
+        return frozenset(self._owned)
+
+    # Making it so
+
+    def _load(self) -> None:
+        """Read what there is, then bring everything in line; for the start and after trouble."""
+        if not self._owned:
+            self._frozen, self._loaded = False, True
+            self._schedule_audit()
+            return
+        try:
+            states = self._ipvs.read(self._owned)
+        except (IpvsMissing, OSError) as error:
+            self._in_trouble(error)
+            return
+        if self._frozen:
+            self._frozen = False
+            self._book.adopt({key: state.service.pool for key, state in states.items()})
+        self._recovered()
+        self._loaded = True
+        self._known = {key: state.service for key, state in states.items()}
+        self._note_counters(states)
+        self._mark(self._servers)
+        self._mark(sorted(self._owned - self._servers.keys()))
+        self._schedule_audit()
+
+    def _mark(self, keys: Iterable[ServiceKey]) -> None:
+        """Bring `keys` in line before the loop waits again."""
+        self._dirty.update(dict.fromkeys(keys))
+        if self._loaded and self._work is None and self._dirty:
+            self._work = self._loop.call_at(self._loop.now_ns(), self._slice)
+
+    def _slice(self) -> None:
+        self._work = None
+        batch: dict[ServiceKey, list[Operation]] = {}
+        size = 0
+        while self._dirty and size < OPERATIONS_PER_TURN:
+            key = next(iter(self._dirty))
+            del self._dirty[key]
+            batch[key] = self._operations(key)
+            size += len(batch[key])
+        if not self._bring(batch):
+            return
+        self._mark(())
+
+    def _operations(self, key: ServiceKey) -> list[Operation]:
+        known = self._known.get(key)
+        if key not in self._servers:
+            return [DeleteService(key)] if known is not None and key in self._owned else []
+        return diff_service(self._desired(key), known)
+
+    def _desired(self, key: ServiceKey) -> Service:
+        return desired_service(self._servers[key], lambda endpoint: self._book.is_up(key, endpoint))
+
+    def _bring(self, batch: dict[ServiceKey, list[Operation]]) -> bool:
+        """Apply; what is refused is read again and tried once more. False: IPVS is unusable."""
+        try:
+            refused = self._apply(batch)
+            if refused:
+                states = self._ipvs.read(refused)
+                for key in refused:
+                    self._known.pop(key, None)
+                    if key in states:
+                        self._known[key] = states[key].service
+                refused = self._apply({key: self._operations(key) for key in refused})
+        except (IpvsMissing, OSError) as error:
+            self._in_trouble(error)
+            return False
+        for key in batch:
+            self._note_refusal(key, refused.get(key))
+        gone = {key for key in batch if key not in self._servers and key not in self._known}
+        if gone:
+            self._owned -= gone
+            self._on_removed()
+        return True
+
+    def _apply(self, batch: dict[ServiceKey, list[Operation]]) -> dict[ServiceKey, str]:
+        """Apply and remember; the first refusal of each service."""
+        operations = [operation for part in batch.values() for operation in part]
+        refusals = self._ipvs.apply(operations)
+        refused: dict[ServiceKey, str] = {}
+        for position, refusal in refusals.items():
+            operation = operations[position]
+            text = f"{describe(operation)}: {explain(operation, refusal)}"
+            refused.setdefault(operation.key, text)
+        for key, part in batch.items():
+            if key in refused or not part:
+                continue
+            before = {key: self._known[key]} if key in self._known else {}
+            self._known.pop(key, None)
+            self._known.update(apply(part, before))
+        return refused
+
+    def _note_refusal(self, key: ServiceKey, text: str | None) -> None:
+        """Log each refusal once: the audit tries again every few seconds."""
+        if text is None:
+            self._refused.pop(key, None)
+        elif self._refused.get(key) != text:
+            self._refused[key] = text
+            self._log("error", f"IPVS: {text}")
+
+    def _in_trouble(self, error: Exception) -> None:
+        """IPVS cannot be spoken to: try again with back-off. Addresses are not affected."""
+        text = str(error) if isinstance(error, IpvsMissing) else f"IPVS: {error}"
+        if text != self._trouble:
+            self._trouble = text
+            self._log("error", text)
+        self._loaded = False
+        self._ipvs.close()
+        self._timer.cancel()
+        self._timer = self._loop.call_at(self._loop.now_ns() + self._retry_ns, self._load)
+        self._retry_ns = min(2 * self._retry_ns, RETRY_LAST_NS)
+
+    def _recovered(self) -> None:
+        if self._trouble is not None:
+            self._log("info", "IPVS works again")
+        self._trouble = None
+        self._retry_ns = RETRY_FIRST_NS
+
+    # The audit
+
+    def _schedule_audit(self) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_at(self._loop.now_ns() + AUDIT_NS, self._audit)
+
+    def _audit(self) -> None:
+        """List the services, then look at ours, a slice in each turn of the loop."""
+        if not self._owned:
+            self._schedule_audit()
+            return
+        try:
+            self._listed = self._ipvs.service_list()
+        except (IpvsMissing, OSError) as error:
+            self._in_trouble(error)
+            return
+        self._to_audit = [key for key in self._owned if key in self._servers or key in self._listed]
+        self._audit_slice()
+
+    def _audit_slice(self) -> None:
+        looked_at = 0
+        while self._to_audit and looked_at < DESTINATIONS_PER_TURN:
+            key = self._to_audit.pop()
+            try:
+                looked_at += 1 + self._audit_one(key)
+            except (IpvsMissing, OSError) as error:
+                self._in_trouble(error)
+                return
+            if not self._loaded:
+                return
+        if self._to_audit:
+            self._timer = self._loop.call_at(self._loop.now_ns(), self._audit_slice)
+            return
+        self.drift.audits += 1
+        self._schedule_audit()
+
+    def _audit_one(self, key: ServiceKey) -> int:
+        """Compare one service with the kernel's, repair it; how many destinations it has."""
+        self._known.pop(key, None)
+        if key in self._listed:
+            settings, counters = self._listed[key]
+            pool, per_destination = self._ipvs.destinations(key)
+            self._known[key] = Service(key=key, settings=settings, pool=pool)
+            self._counters[key] = counters, per_destination
+        operations = self._operations(key)
+        if operations:
+            if key not in self._dirty and key not in self._refused:
+                self._count_drift(operations)
+            self._bring({key: operations})
+        return len(self._known[key].pool) if key in self._known else 0
+
+    def _count_drift(self, operations: list[Operation]) -> None:
+        self.drift.operations += len(operations)
+        shown = [describe(operation) for operation in operations[:_LOGGED_OPERATIONS]]
+        rest = len(operations) - len(shown)
+        text = "; ".join(shown) + (f"; and {rest} more" if rest else "")
+        self._log("warning", f"IPVS was changed by somebody else; repairing: {text}")
+
+    # The end, and the status
+
+    def remove_all(self) -> list[str]:
+        """Remove every owned service; what went wrong. Without IPVS there is nothing to remove."""
+        self._timer.cancel()
+        self._loaded = False
+        try:
+            states = self._ipvs.service_list() if self._owned else {}
+            operations = [DeleteService(key) for key in sorted(self._owned) if key in states]
+            refusals = self._ipvs.apply(operations)
+        except IpvsMissing:
+            return []
+        except OSError as error:
+            return [f"IPVS: {error}"]
+        return [
+            f"{describe(operations[n])}: {explain(operations[n], refusal)}"
+            for n, refusal in refusals.items()
+        ]
+
+    def _note_counters(self, states: dict[ServiceKey, ServiceState]) -> None:
+        for key, state in states.items():
+            self._counters[key] = state.counters, state.destination_counters
+
+    def report(self) -> list[dict[str, object]]:
+        """Services, destinations and verdicts for the status."""
+        size = sum(len(service.pool) for service in self._known.values())
+        if self._loaded and size <= FRESH_DESTINATIONS_LIMIT and self._known:
+            try:
+                states = self._ipvs.read(self._known)
+                self._note_counters(states)
+                self._known = {key: state.service for key, state in states.items()}
+            except (IpvsMissing, OSError) as error:
+                self._in_trouble(error)
+        return [
+            service_report(
+                server,
+                self._known.get(key),
+                self._counters.get(key, (Counters(), {})),
+                error=self._refused.get(key) or self._trouble,
+                real_servers=self._book.report(key, server),
+            )
+            for key, server in self._servers.items()
+        ]

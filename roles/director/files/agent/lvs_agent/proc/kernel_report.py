@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel process's part of `lvsctl status --json`, as plain values.
+
+Owns the shape. Must never read the kernel nor keep anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lvs_agent.adapters.ipvs_answers import Counters
+from lvs_agent.core import addresses as rules
+from lvs_agent.core.host import Host
+from lvs_agent.core.ipvs.model import Endpoint, Service
+from lvs_agent.core.messages import LinkState
+from lvs_agent.core.model import VirtualAddress, VirtualServer
+
+
+def link_report(state: LinkState) -> dict[str, object]:
+    """An entry of `links`: what ha was told."""
+    return {
+        "interface": state.interface,
+        "index": state.index,
+        "running": state.running,
+        "primary": state.primary,
+        "mac": state.mac,
+    }
+
+
+def addresses_report(
+    instance: str, held: str, addresses: Iterable[VirtualAddress], host: Host
+) -> list[dict[str, object]]:
+    """Entries of `addresses`: `held` is what ha asked for, `present` what the kernel has."""
+    interfaces = {link.name for link in host.links.values()}
+    lost = set(rules.missing(addresses := tuple(addresses), host))
+    return [
+        {
+            "instance": instance,
+            "address": address.address,
+            "prefix": address.prefix_length,
+            "interface": address.interface,
+            "held": held,
+            "present": address.interface in interfaces and address not in lost,
+        }
+        for address in addresses
+    ]
+
+
+def service_report(
+    server: VirtualServer,
+    known: Service | None,
+    done: tuple[Counters, dict[Endpoint, Counters]],
+    *,
+    error: str | None,
+    real_servers: list[dict[str, object]],
+) -> dict[str, object]:
+    """An entry of `services`: `destinations` is what the kernel has, `real_servers` what is
+    configured, with the verdicts."""
+    counters, per_destination = done
+    names = {(real.address, real.port): real.name for real in server.real_servers}
+    destinations: list[dict[str, object]] = []
+    for endpoint, destination in (known.pool if known else {}).items():
+        its = per_destination.get(endpoint, Counters())
+        destinations.append(
+            {
+                "address": endpoint.address,
+                "port": endpoint.port,
+                "name": names.get((endpoint.address, endpoint.port)),
+                "weight": destination.weight,
+                "forwarding": destination.forwarding,
+                "active": its.active or 0,
+                "inactive": its.inactive or 0,
+                **_traffic(its),
+            }
+        )
+    return {
+        "name": server.name,
+        "protocol": server.protocol,
+        "address": server.address,
+        "port": server.port,
+        "scheduler": server.scheduler,
+        "persistence_timeout": server.persistence_timeout_s,
+        "in_kernel": known is not None,
+        "error": error,
+        **_traffic(counters),
+        "destinations": destinations,
+        "real_servers": real_servers,
+    }
+
+
+def _traffic(counters: Counters) -> dict[str, int]:
+    return {
+        "connections": counters.connections,
+        "packets_in": counters.packets_in,
+        "packets_out": counters.packets_out,
+        "bytes_in": counters.bytes_in,
+        "bytes_out": counters.bytes_out,
+    }

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends IPv4 datagrams as they are: one per line of standard input, in hex, ROUNDS times.
+
+Usage: vrrp_inject.py DESTINATION ROUNDS [PER_SECOND]
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+destination, rounds = sys.argv[1], int(sys.argv[2])
+per_second = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+datagrams = [bytes.fromhex(line) for line in sys.stdin]
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0\0")
+begin, sent = time.monotonic(), 0
+for _ in range(rounds):
+    for datagram in datagrams:
+        raw.sendto(datagram, (destination, 0))
+        sent += 1
+        if per_second and sent % 100 == 0:
+            time.sleep(max(0.0, begin + sent / per_second - time.monotonic()))
+print(sent / (time.monotonic() - begin))

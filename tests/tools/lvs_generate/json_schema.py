@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON Schema for editors: group_vars and host_vars files of a cluster."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lvs_agent import schema
+from lvs_agent.schema import Block, Kind, Option
+
+from lvs_generate import NOTICE
+from lvs_generate.walk import blocks
+
+_IPV4 = {"type": "string", "format": "ipv4"}
+_NAME_PATTERN = "^lvs_(?!(?:{})$)"
+
+
+def text() -> str:
+    """docs/lvs-config.schema.json."""
+    properties: dict[str, Any] = {
+        f"lvs_{option.name}": _option(option, "") for option in schema.DOCUMENT.options
+    }
+    properties["lvs_host"] = {"$ref": "#/$defs/partial_document"}
+    properties["lvs_address"] = _IPV4
+    properties["lvs_interfaces"] = {
+        "type": "object",
+        "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    }
+    properties["lvs_unmanaged_real_servers"] = {"type": "array", "items": _IPV4}
+    known = "|".join(name.removeprefix("lvs_") for name in properties)
+    definitions = {block.name: _block(block, "") for block in blocks()}
+    # What a director's own variables change need not be complete.
+    definitions |= {f"partial_{block.name}": _block(block, "partial_") for block in blocks()}
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": NOTICE,
+        "title": "Inventory variables of lvs.cluster",
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {_NAME_PATTERN.format(known): False},
+        "$defs": definitions,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _block(block: Block, prefix: str) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "type": "object",
+        "description": block.doc,
+        "properties": {option.name: _option(option, prefix) for option in block.options},
+        "additionalProperties": False,
+    }
+    # A real server may leave its address to the inventory host of the same name.
+    required = [
+        option.name
+        for option in block.options
+        if option.required and (block is not schema.REAL_SERVER or option.name != "ip")
+    ]
+    if required and not prefix:
+        result["required"] = required
+    return {"anyOf": [{"type": "string"}, result]} if block.line else result
+
+
+def _option(option: Option, prefix: str) -> dict[str, Any]:
+    result = _shape(option, prefix)
+    result["description"] = option.doc
+    if option.default is not None:
+        result["default"] = option.default
+    if option.example is not None:
+        result["examples"] = [option.example]
+    return result
+
+
+def _shape(option: Option, prefix: str) -> dict[str, Any]:
+    reference = {"$ref": f"#/$defs/{prefix}{option.block.name}"} if option.block else {}
+    match option.kind:
+        case Kind.INTEGER | Kind.SECONDS:
+            kind = "integer" if option.kind is Kind.INTEGER else "number"
+            return {"type": kind, **_bounds(option, "minimum", "maximum")}
+        case Kind.BOOLEAN:
+            return {"type": "boolean"}
+        case Kind.STRING | Kind.INTERFACE:
+            return {"type": "string", **_bounds(option, "minLength", "maxLength")}
+        case Kind.CHOICE:
+            numbers = [int(choice) for choice in option.choices if choice.isdigit()]
+            return {"enum": [*option.choices, *numbers]}
+        case Kind.IPV4:
+            return dict(_IPV4)
+        case Kind.CIDR:
+            return {"type": "string"}
+        case Kind.STATUS_CODES:
+            return {"type": ["integer", "string", "array"]}
+        case Kind.BLOCK:
+            return dict(reference)
+        case Kind.BLOCKS:
+            listed = {
+                "type": "array",
+                "items": reference,
+                **_bounds(option, "minItems", "maxItems"),
+            }
+            return {"anyOf": [listed, reference]}
+        case Kind.NAMED_BLOCKS:
+            values = {"anyOf": [reference, {"type": "null"}]} if prefix else reference
+            return {"type": "object", "additionalProperties": values}
+
+
+def _bounds(option: Option, low: str, high: str) -> dict[str, Any]:
+    bounds: dict[str, Any] = {}
+    if option.minimum is not None:
+        bounds[low] = option.minimum
+    if option.maximum is not None:
+        bounds[high] = option.maximum
+    return bounds

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The director role's argument specification and defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from lvs_agent import schema
+from lvs_agent.schema import Block, Kind, Option
+
+from lvs_generate import NOTICE
+
+_TYPES = {
+    Kind.INTEGER: "int",
+    Kind.SECONDS: "float",
+    Kind.BOOLEAN: "bool",
+    Kind.STATUS_CODES: "raw",
+    Kind.BLOCK: "dict",
+    Kind.NAMED_BLOCKS: "dict",
+    Kind.BLOCKS: "list",
+}
+_SEE = "Its options are in C(docs/options.md)."
+
+# The role's own variables, which the agent knows nothing of.
+_OWN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "director_host": (
+        "{{ lvs_host | default({}) }}",
+        {
+            "type": "dict",
+            "description": [
+                "What differs on this director. A mapping with C(global_defs), C(vrrp_instances)"
+                " and C(virtual_servers) that is merged over the variables of the group;"
+                " mappings merge, anything else replaces, null removes."
+            ],
+        },
+    ),
+    "director_real_server_addresses": (
+        "{{ groups['lvs_real_servers'] | default([]) | lvs.cluster.host_addresses(hostvars) }}",
+        {
+            "type": "dict",
+            "description": [
+                "Addresses of inventory hosts. A real server with the name of one of them takes its"
+                " C(ip) from here if it has none."
+            ],
+        },
+    ),
+    "director_python": (
+        "/usr/bin/python3",
+        {
+            "type": "path",
+            "description": ["Python interpreter of the agent on the director, 3.11 or later."],
+        },
+    ),
+    "director_releases_kept": (
+        2,
+        {
+            "type": "int",
+            "description": ["How many releases of the agent to keep, for going back."],
+        },
+    ),
+    "director_sysctls": (
+        {},
+        {
+            "type": "dict",
+            "description": ["Kernel parameters to set on the director, and to keep over a reboot."],
+        },
+    ),
+    "director_check_interfaces": (
+        True,
+        {
+            "type": "bool",
+            "description": [
+                "Fail before anything is changed if an interface of the configuration does not"
+                " exist. Turn it off if the interface comes later; the instance then waits for it."
+            ],
+        },
+    ),
+    "director_settle_timeout": (
+        60,
+        {
+            "type": "int",
+            "description": [
+                "After a change, how many seconds to wait until the agent is healthy and each VRRP"
+                " instance has a master, before the next director is touched."
+            ],
+        },
+    ),
+}
+
+
+def argument_specs() -> str:
+    """`meta/argument_specs.yml`."""
+    options = {f"director_{each.name}": _argument(each) for each in schema.DOCUMENT.options}
+    for name, (default, argument) in _OWN.items():
+        shown = {} if isinstance(default, str) and "{{" in default else {"default": default}
+        options[name] = {**argument, **shown}
+    document = {
+        "argument_specs": {
+            "main": {
+                "short_description": "A director of a Linux Virtual Server cluster",
+                "description": [
+                    "Installs, configures and supervises lvs-agent, which holds virtual addresses"
+                    " by VRRP and balances virtual servers over checked real servers by IPVS.",
+                    "The variables take what the inventory says once for the cluster in"
+                    " C(lvs_global_defs), C(lvs_vrrp_instances), C(lvs_virtual_servers) and, for"
+                    " each director, C(lvs_host).",
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "stage": {
+                "short_description": "Everything that can be done beside a running agent",
+                "description": [
+                    "Prepares the host and unpacks the agent, without making it the current release"
+                    " and without touching a running one."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "preflight": {
+                "short_description": "See whether a host can be a director",
+                "description": ["Reads only. Fails saying everything that is missing."],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+        }
+    }
+    return _yaml(document)
+
+
+def _argument(option: Option) -> dict[str, Any]:
+    argument: dict[str, Any] = {"type": _TYPES.get(option.kind, "str")}
+    text = [_sentence(option.doc)]
+    if option.kind is Kind.BLOCK and option.block is not None:
+        argument["options"] = _options(option.block)
+    elif option.block is not None:
+        text.append(_SEE)
+    if option.choices:
+        argument["choices"] = list(option.choices)
+    if option.default_doc:
+        text.append(f"Default is {option.default_doc}.")
+    if option.default not in (None, {}):
+        argument["default"] = option.default
+    if option.required:
+        argument["required"] = True
+    if option.secret:
+        argument["no_log"] = True
+    return {**argument, "description": text}
+
+
+def _options(block: Block) -> dict[str, Any]:
+    return {option.name: _argument(option) for option in block.options}
+
+
+def _sentence(text: str) -> str:
+    """YAML plain scalars end at ': '; nobody should have to think of that."""
+    return text if text.endswith(".") else f"{text}."
+
+
+def defaults() -> str:
+    """`defaults/main.yml`."""
+    values: dict[str, Any] = {
+        f"director_{option.name}": f"{{{{ lvs_{option.name} | default({{}}) }}}}"
+        for option in schema.DOCUMENT.options
+    }
+    values |= {name: default for name, (default, _) in _OWN.items()}
+    return _yaml(values)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their key, as yamllint wants it."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _yaml(value: Any) -> str:
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return f"# SPDX-License-Identifier: GPL-3.0-or-later\n# {NOTICE}\n---\n{text}"

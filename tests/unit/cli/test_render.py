@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`lvsctl status` for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lvs_agent.cli.render import duration, render
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "agent": {
+            "version": "0.1.0", "release": "abc", "router_id": "LVS1", "stage": "running",
+            "uptime_s": 7300, "generation": 4, "warnings": [],
+        },
+        "stale": {},
+        "instances": [
+            {
+                "name": "VI_1", "state": "MASTER", "since_s": 125, "interface": "eth0",
+                "virtual_router_id": 51, "version": 2, "priority": 150, "reason": "timer",
+                "master": {"address": None, "priority": 150},
+            }
+        ],
+        "addresses": [
+            {"instance": "VI_1", "address": "10.0.0.9", "prefix": 24, "interface": "eth0",
+             "held": "held", "present": True}
+        ],
+        "services": [
+            {
+                "name": "web", "protocol": "TCP", "address": "10.0.0.9", "port": 80,
+                "scheduler": "rr", "persistence_timeout": 50, "in_kernel": True, "error": None,
+                "destinations": [
+                    {"address": "10.0.0.1", "port": 80, "active": 3, "inactive": 4},
+                ],
+                "real_servers": [
+                    {"name": "w1", "address": "10.0.0.1", "port": 80, "weight": 1, "up": True,
+                     "checked": True, "reason": ""},
+                    {"name": "w2", "address": "10.0.0.2", "port": 80, "weight": 2, "up": False,
+                     "checked": True, "reason": "connection refused"},
+                ],
+            }
+        ],
+    }  # fmt: skip
+    return base | changes
+
+
+def test_warnings_stand_before_everything_else() -> None:
+    text = render(status())
+    assert text.index("WARNINGS (1)") < text.index("VRRP INSTANCES") < text.index("VIRTUAL SERVERS")
+    assert "web: 1 of 2 real servers down" in text
+
+
+def test_master_addresses_and_connections_are_shown() -> None:
+    text = render(status())
+    assert "VI_1: MASTER for 2 min 5 s; this director is master" in text
+    assert "10.0.0.9/24 on eth0: held here" in text
+    assert "3 active, 4 inactive" in text
+    assert "persistent 50 s" in text
+
+
+def test_down_servers_come_first_with_their_reason() -> None:
+    text = render(status())
+    assert text.index("w2") < text.index("w1  10.0.0.1")
+    assert "DOWN   w2  10.0.0.2:80  weight 2  connection refused" in text
+
+
+def test_backup_names_the_master() -> None:
+    one = status()
+    one["instances"][0] |= {"state": "BACKUP", "master": {"address": "10.0.0.3", "priority": 200}}
+    one["addresses"][0]["present"] = False
+    text = render(one)
+    assert "master is 10.0.0.3 (priority 200)" in text
+    assert "not here" in text
+
+
+def test_fault_missing_address_and_silent_process_are_warned_of() -> None:
+    one = status(stale={"kernel": 61.0, "health": None})
+    one["instances"].append(
+        {"name": "VI_2", "state": "FAULT", "since_s": 3, "reason": "no carrier"}
+    )
+    one["addresses"][0]["present"] = False
+    text = render(one)
+    assert "VI_2 is FAULT for 3 s: no carrier" in text
+    assert "10.0.0.9 is missing here though VI_1 is MASTER" in text
+    assert "process kernel does not answer (last reported 1 min 1 s ago)" in text
+    assert "process health does not answer (never reported)" in text
+
+
+def test_sorry_server_in_the_table_is_shown_as_such() -> None:
+    one = status()
+    one["services"][0]["destinations"] = [{"address": "127.0.0.1", "port": 80, "active": 1}]
+    assert "sorry  127.0.0.1:80  1 active" in render(one)
+
+
+def test_thousands_of_healthy_servers_are_summed_up() -> None:
+    one = status()
+    one["services"][0]["real_servers"] = [
+        {"name": f"w{number}", "address": "10.0.0.1", "port": number, "up": number != 7}
+        for number in range(1000)
+    ]
+    text = render(one)
+    assert "and 949 more that are up" in text
+    assert "DOWN   w7" in text
+    assert len(text.splitlines()) < 80
+
+
+def test_terminal_commands_of_a_hostile_server_are_escaped() -> None:
+    one = status()
+    one["services"][0]["real_servers"][1]["reason"] = "bad \x1b]0;owned\x07 \x9b2J"
+    text = render(one)
+    assert "\x1b" not in text
+    assert "\x9b" not in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min 0 s"), (3600, "1 h 0 min"), (90000, "1 d 1 h")],
+)
+def test_durations_have_two_units(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@given(st.sets(st.sampled_from(["agent", "stale", "instances", "addresses", "services"])))
+def test_missing_parts_do_not_break_it(parts: set[str]) -> None:
+    whole = status()
+    assert render({key: value for key, value in whole.items() if key not in parts})

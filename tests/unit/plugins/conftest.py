@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lets the plugins be imported under their collection's name, and gives the example inventories."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def _make_importable() -> None:
+    """Python finds `ansible_collections.lvs.cluster` through a link to this checkout."""
+    root = Path(tempfile.mkdtemp(prefix="lvs-collections-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)  # the link, not what it points to
+    (root / "ansible_collections" / "lvs").mkdir(parents=True)
+    (root / "ansible_collections" / "lvs" / "cluster").symlink_to(REPOSITORY)
+    sys.path.insert(0, str(root))
+
+
+_make_importable()
+
+
+class Inventory:
+    """An example inventory as Ansible's `groups` and `hostvars`, to be spoilt at will."""
+
+    def __init__(self, name: str) -> None:
+        folder = REPOSITORY / "playbooks" / "inventories" / name
+        hosts = yaml.safe_load((folder / "hosts.yml").read_text())
+        self.groups = {
+            group: list((value or {}).get("hosts") or {}) for group, value in hosts.items()
+        }
+        self.hostvars: dict[str, dict[str, Any]] = {}
+        for group, names in self.groups.items():
+            shared = folder / "group_vars" / f"{group}.yml"
+            common = yaml.safe_load(shared.read_text()) if shared.exists() else {}
+            for host in names:
+                own = yaml.safe_load((folder / "host_vars" / f"{host}.yml").read_text())
+                self.hostvars[host] = copy.deepcopy({**common, **own})
+
+    def everywhere(self, variable: str) -> list[Any]:
+        """The variable of each director: as group_vars are, equal but not shared."""
+        return [self.hostvars[name][variable] for name in self.groups["lvs_directors"]]
+
+
+@pytest.fixture
+def lvs_dr() -> Inventory:
+    return Inventory("lvs_dr")
+
+
+@pytest.fixture
+def two_instances() -> Inventory:
+    return Inventory("two_instances")

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrong inventories: each slip gives its error, with the place, and no other error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.lvs.cluster.plugins.action import cluster_check
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _problem
+
+from . import conftest
+
+
+def found(inventory: Any) -> list[_problem.Problem]:
+    return cluster_check.problems(_cluster.collect(inventory.groups, inventory.hostvars))
+
+
+@pytest.mark.parametrize(
+    "name", ["single_instance", "two_instances", "lvs_dr", "lvs_dr_persistent"]
+)
+def test_the_example_inventories_are_without_fault(name: str) -> None:
+    assert found(conftest.Inventory(name)) == []
+
+
+def instances(inventory: Any) -> list[Any]:
+    return inventory.everywhere("lvs_vrrp_instances")
+
+
+def own(inventory: Any, host: str) -> Any:
+    return inventory.hostvars[host]["lvs_host"]
+
+
+def vrid_of_another(inventory: Any) -> None:
+    own(inventory, "drct1")["vrrp_instances"]["VI_3"] = {
+        **instances(inventory)[0]["VI_1"],
+        "virtual_router_id": 90,
+        "priority": 10,
+        "virtual_ipaddress": ["172.16.1.70"],
+    }
+    own(inventory, "drct2")["vrrp_instances"]["VI_4"] = {
+        **instances(inventory)[0]["VI_1"],
+        "virtual_router_id": 90,
+        "priority": 10,
+        "virtual_ipaddress": ["172.16.1.71"],
+    }
+
+
+def set_everywhere(instance: str, option: str, value: Any) -> Callable[[Any], None]:
+    def spoil(inventory: Any) -> None:
+        for each in instances(inventory):
+            each[instance][option] = value
+
+    return spoil
+
+
+def set_own(host: str, instance: str, option: str, value: Any) -> Callable[[Any], None]:
+    def spoil(inventory: Any) -> None:
+        own(inventory, host)["vrrp_instances"][instance][option] = value
+
+    return spoil
+
+
+def set_variable(host: str, name: str, value: Any) -> Callable[[Any], None]:
+    def spoil(inventory: Any) -> None:
+        inventory.hostvars[host][name] = value
+
+    return spoil
+
+
+def set_web(option: str, value: Any) -> Callable[[Any], None]:
+    def spoil(inventory: Any) -> None:
+        for each in inventory.everywhere("lvs_virtual_servers"):
+            each["web"][option] = value
+
+    return spoil
+
+
+def stray_real_server(inventory: Any) -> None:
+    for each in inventory.everywhere("lvs_virtual_servers"):
+        each["web"]["real_servers"]["stray"] = {"ip": "172.16.1.77"}
+
+
+def misspelt_real_server(inventory: Any) -> None:
+    for each in inventory.everywhere("lvs_virtual_servers"):
+        each["web"]["real_servers"]["rs22"] = {"weight": 1}
+
+
+def director_and_real_server(inventory: Any) -> None:
+    inventory.groups["lvs_real_servers"].append("drct1")
+
+
+V1 = "lvs_vrrp_instances.VI_1"
+CASES: list[tuple[Callable[[Any], None], str, str]] = [
+    (vrid_of_another, "drct2: lvs_host.vrrp_instances.VI_4.virtual_router_id", "VI_3 on drct1"),
+    (set_everywhere("VI_1", "advert_intt", 1), f"group_vars: {V1}.advert_intt", "advert_int?"),
+    (set_everywhere("VI_1", "advert_int", "soon"), f"{V1}.advert_int", "number of seconds"),
+    (set_everywhere("VI_1", "virtual_router_id", 256), f"{V1}.virtual_router_id", "1 to 255"),
+    (
+        set_everywhere("VI_1", "virtual_ipaddress", ["10.1.1.1", "172.16.1.254"]),
+        f"{V1}.virtual_ipaddress[0]",
+        "outside the networks of eno16777736",
+    ),
+    (
+        set_everywhere("VI_1", "interface", "eno16777735"),
+        f"{V1}.interface",
+        "did you mean eno16777736?",
+    ),
+    (set_own("drct2", "VI_1", "priority", 100), "drct2: lvs_host", "both have priority 100"),
+    (set_own("drct2", "VI_1", "advert_int", 2), "VI_1.advert_int", "must be the same"),
+    (set_own("drct2", "VI_1", "virtual_router_id", 82), "virtual_router_id", "must be the same"),
+    (set_own("drct2", "VI_1", "virtual_ipaddress", ["172.16.1.99", "172.16.1.254", "172.16.1.8"]),
+     "VI_1.virtual_ipaddress", "must be the same"),
+    (set_variable("drct2", "lvs_virtual_server", {}), "lvs_virtual_server", "lvs_virtual_servers?"),
+    (set_variable("drct2", "lvs_host", []), "host_vars drct2: lvs_host", "must be a mapping"),
+    (set_variable("drct2", "lvs_interfaces", {"eth0": 1}), "lvs_interfaces.eth0", "must be a list"),
+    (set_variable("rs2", "lvs_address", "172.16.1.3"), "rs2: lvs_address", "already that of rs1"),
+    (set_variable("rs2", "lvs_address", "172.16.1.x"), "rs2: lvs_address", "an IPv4 address"),
+    (set_web("ip", "172.16.1.253"), "web.ip", "no address of drct1"),
+    (set_web("lb_algo", "rrr"), "lvs_virtual_servers.web.lb_algo", "did you mean rr?"),
+    (set_web("delay_lop", 3), "lvs_virtual_servers.web.delay_lop", "did you mean delay_loop?"),
+    (stray_real_server, "web.real_servers.stray.ip", "lvs_unmanaged_real_servers"),
+    (misspelt_real_server, "web.real_servers.rs22", "did you mean rs2?"),
+    (director_and_real_server, "host drct1", "cannot be a real server"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "where", "message"), CASES)
+def test_a_wrong_inventory_gives_its_error_with_its_place(
+    lvs_dr: Any, spoil: Callable[[Any], None], where: str, message: str
+) -> None:
+    spoil(lvs_dr)
+    errors = [each for each in found(lvs_dr) if not each.warning]
+    assert [e for e in errors if where in e.where and message in e.message], errors
+
+
+def test_every_error_is_in_one_list(lvs_dr: Any) -> None:
+    for spoil, _, _ in (CASES[1], CASES[6], CASES[10], CASES[16], CASES[18]):
+        spoil(lvs_dr)
+    errors = [each for each in found(lvs_dr) if not each.warning]
+    assert len(errors) == 5
+    text = _problem.text(errors)
+    assert text.startswith("The inventory has 5 errors. Nothing was changed on any host.\n  1. ")
+
+
+def test_a_missing_group_is_an_error() -> None:
+    problems = cluster_check.problems(_cluster.collect({}, {}))
+    assert [each.message for each in problems] == ["the group lvs_directors has no hosts"]
+
+
+def test_an_instance_on_one_director_only_is_a_warning(lvs_dr: Any) -> None:
+    own(lvs_dr, "drct2")["vrrp_instances"]["VI_2"] = None
+    [warning] = found(lvs_dr)
+    assert warning.warning
+    assert "no other director can take over" in warning.message
+
+
+def test_the_same_vrid_on_separate_networks_is_fine(lvs_dr: Any) -> None:
+    vrid_of_another(lvs_dr)
+    for host, network in (("drct1", "10.1.0.1/24"), ("drct2", "10.2.0.1/24")):
+        lvs_dr.hostvars[host]["lvs_interfaces"]["eth1"] = [network]
+    drct1 = own(lvs_dr, "drct1")["vrrp_instances"]["VI_3"]
+    drct2 = own(lvs_dr, "drct2")["vrrp_instances"]["VI_4"]
+    drct1 |= {"interface": "eth1", "virtual_ipaddress": ["10.1.0.9"]}
+    drct2 |= {"interface": "eth1", "virtual_ipaddress": ["10.2.0.9"]}
+    assert [each for each in found(lvs_dr) if not each.warning] == []
+
+
+def test_an_unmanaged_real_server_is_accepted_when_listed(lvs_dr: Any) -> None:
+    stray_real_server(lvs_dr)
+    for host in ("drct1", "drct2"):
+        lvs_dr.hostvars[host]["lvs_unmanaged_real_servers"] = ["172.16.1.77"]
+    assert found(lvs_dr) == []
+
+
+def test_passwords_are_not_in_the_errors(lvs_dr: Any) -> None:
+    own(lvs_dr, "drct2")["vrrp_instances"]["VI_1"]["authentication"] = {
+        "auth_type": "PASS",
+        "auth_pass": "s3cr3t!!",
+    }
+    text = "\n".join(map(str, found(lvs_dr)))
+    assert "authentication" in text
+    assert "s3cr3t" not in text
+    assert "zrs66zrs" not in text

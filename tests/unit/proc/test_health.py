@@ -1,0 +1,516 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The health process itself, forked, over the sockets it has in the agent, against real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lvs_agent.config import load
+from lvs_agent.core.health.schedule import STARTS_AT_ONCE
+from lvs_agent.core.messages import (
+    Heartbeat,
+    LogLine,
+    Message,
+    ProcessDied,
+    ProcessRestarted,
+    Ready,
+    Reconfigure,
+    StatusReply,
+    StatusRequest,
+    Stop,
+    Verdict,
+    VerdictsComplete,
+)
+from lvs_agent.core.wire import Decoder, encode
+from lvs_agent.proc import health
+from lvs_agent.proc.child import Start
+from lvs_agent.proc.loop import Loop
+
+LONGEST_S = 10.0
+
+
+class Web:
+    """An HTTP server on 127.0.0.1 whose answer can be changed, and switched off and on."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.requests = 0
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(1)
+                if connection.recv(65536):
+                    self.requests += 1
+                    head = f"HTTP/1.1 {self.status} X\r\nContent-Length: 2\r\n\r\nok"
+                    connection.sendall(head.encode())
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+class Process:
+    """A forked health process; this test is its supervisor and the kernel process."""
+
+    def __init__(self, document: dict[str, Any], *, restarted: bool, descriptors: int) -> None:
+        config = load(json.dumps(document))
+        self._supervisor, supervisor = socket.socketpair()
+        self._kernel, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            with contextlib.suppress(BaseException):
+                close_others(supervisor.fileno(), kernel.fileno())
+                if descriptors:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+                health.main(
+                    supervisor, kernel, Start(config=config, generation=1, restarted=restarted)
+                )
+                os._exit(0)
+            os._exit(1)
+        supervisor.close()
+        kernel.close()
+        self._decoders = {self._supervisor: Decoder(), self._kernel: Decoder()}
+        self.told: list[Message] = []
+        self.said: list[Message] = []
+        self.beats: list[float] = []
+        self.status: int | None = None
+
+    def listen(self, seconds: float) -> None:
+        """Receive for at most `seconds`, returning after each portion."""
+        for end in select.select(list(self._decoders), [], [], seconds)[0]:
+            data = end.recv(1 << 20)
+            if not data:
+                del self._decoders[end]
+            for message in self._decoders[end].feed(data) if data else ():
+                if isinstance(message, Heartbeat):
+                    self.beats.append(time.monotonic())
+                elif end is self._kernel:
+                    self.told.append(message)
+                else:
+                    self.said.append(message)
+
+    def until(self, condition: Callable[[], Any], seconds: float = LONGEST_S) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds} s: {self.told} {self.said}"
+            self.listen(0.02)
+
+    def listen_for(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.listen(0.02)
+
+    def send(self, message: Message) -> None:
+        self._supervisor.sendall(encode(message))
+
+    def reconfigure(self, document: dict[str, Any], generation: int) -> None:
+        self.told.clear()
+        self.send(Reconfigure(generation=generation, document=json.dumps(document)))
+        self.until(lambda: VerdictsComplete(generation=generation) in self.told)
+
+    def verdicts(self, name: str) -> list[tuple[bool, bool]]:
+        """(up, checked) of every Verdict about real server `name`, in order."""
+        return [
+            (message.up, message.checked)
+            for message in self.told
+            if isinstance(message, Verdict) and message.real_server == name
+        ]
+
+    def lines(self) -> list[str]:
+        return [f"{m.level}: {m.text}" for m in self.said if isinstance(m, LogLine)]
+
+    def report(self) -> dict[str, Any]:
+        self.send(StatusRequest(request_id=7))
+        before = len(self.said)
+        self.until(lambda: any(isinstance(m, StatusReply) for m in self.said[before:]))
+        reply = next(m for m in self.said[before:] if isinstance(m, StatusReply))
+        assert reply.request_id == 7
+        report: dict[str, Any] = json.loads(reply.report)
+        return report
+
+    def exit_code(self) -> int:
+        end = time.monotonic() + LONGEST_S
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+                return self.status
+            self.listen(0.01)
+        raise AssertionError("the process did not end")
+
+    def hang_up(self) -> None:
+        self._supervisor.close()
+        self._decoders.pop(self._supervisor, None)
+
+    def close(self) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self._supervisor.close()
+        self._kernel.close()
+
+
+def close_others(*kept: int) -> None:
+    """Close all descriptors but the standard streams and `kept`, as the supervisor does."""
+    for fileno in map(int, os.listdir("/proc/self/fd")):
+        if fileno > 2 and fileno not in kept:
+            with contextlib.suppress(OSError):
+                os.close(fileno)
+
+
+Run = Callable[..., Process]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Start a health process with a document."""
+    processes: list[Process] = []
+
+    def start(
+        document: dict[str, Any], *, restarted: bool = False, descriptors: int = 0
+    ) -> Process:
+        processes.append(Process(document, restarted=restarted, descriptors=descriptors))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A good web server."""
+    server = Web()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of 127.0.0.1 where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def document(services: int = 1, /, **real_servers: dict[str, Any]) -> dict[str, Any]:
+    """Virtual servers web0, web1, ... that all have the same real servers; quick checks."""
+    common = {"delay_loop": 0.2, "connect_timeout": 0.5, "retry": 1, "delay_before_retry": 0.05}
+    reals = {
+        name: {"ip": f"10.1.{number // 250}.{number % 250 + 1}", **check}
+        for number, (name, check) in enumerate(real_servers.items())
+    }
+    return {
+        "virtual_servers": {
+            f"web{number}": {
+                "ip": f"10.0.0.{number + 1}", "port": 80, "real_servers": reals, **common,
+            }
+            for number in range(services)
+        }
+    }  # fmt: skip
+
+
+def http(port: int, path: str = "/", address: str = "127.0.0.1") -> dict[str, Any]:
+    return {"http_get": {"connect_ip": address, "connect_port": port, "url": [{"path": path}]}}
+
+
+def tcp(port: int, address: str = "127.0.0.1") -> dict[str, Any]:
+    return {"tcp_check": {"connect_ip": address, "connect_port": port}}
+
+
+def test_a_first_start_tells_the_assumption_then_what_checks_find(
+    run: Run, web: Web, closed_port: int
+) -> None:
+    process = run(document(good=http(web.port), bad=tcp(closed_port), free={}))
+    process.until(lambda: VerdictsComplete(generation=1) in process.told)
+    assert [process.verdicts(name) for name in ("good", "bad", "free")] == [
+        [(True, False)], [(True, False)], [(True, True)],
+    ]  # fmt: skip
+    process.until(lambda: len(process.told) == 6)
+    process.listen_for(0.5)
+    assert process.verdicts("good")[1:] == [(True, True)]
+    assert process.verdicts("bad")[1:] == [(False, True)]
+    assert len(process.told) == 6
+    assert process.lines() == [
+        "warning: real server bad (10.1.0.2:80) of virtual server web0 (TCP 10.0.0.1:80) is down:"
+        f" TCP_CHECK 127.0.0.1:{closed_port}: connection refused (2 tries)"
+    ]
+    assert Ready(generation=1) in process.said
+
+
+def test_a_restarted_process_tells_only_what_it_has_found_itself(
+    run: Run, web: Web, closed_port: int
+) -> None:
+    process = run(document(good=http(web.port), bad=tcp(closed_port), free={}), restarted=True)
+    process.until(lambda: len(process.told) == 4)
+    assert [(m.real_server if isinstance(m, Verdict) else m) for m in process.told[:2]] == [
+        "free", VerdictsComplete(generation=1),
+    ]  # fmt: skip
+    assert process.verdicts("good") == [(True, True)]
+    assert process.verdicts("bad") == [(False, True)]
+
+
+def test_a_dead_web_server_is_told_and_told_again_when_it_is_back(run: Run, web: Web) -> None:
+    process = run(document(rs=http(web.port, "/index.html")))
+    process.until(lambda: process.verdicts("rs") == [(True, False), (True, True)])
+    web.status = 503
+    failed = time.monotonic()
+    process.until(lambda: process.verdicts("rs")[-1] == (False, True))
+    # delay_loop, one retry after delay_before_retry, and the two answers.
+    assert time.monotonic() - failed < 1
+    web.status = 200
+    process.until(lambda: process.verdicts("rs")[-1] == (True, True))
+    process.until(lambda: len(process.lines()) == 2)
+    down, up = process.lines()
+    assert down.endswith(
+        f"HTTP_GET 127.0.0.1:{web.port}: /index.html: status 503, wanted 200-299 (2 tries)"
+    )
+    assert up.endswith("is up: all checks passed")
+
+
+def test_one_probe_serves_all_virtual_servers(run: Run, web: Web) -> None:
+    process = run(document(10, rs=http(web.port)))
+    process.until(lambda: len(process.told) == 21)
+    before, started = web.requests, time.monotonic()
+    process.listen_for(1)
+    expected = (time.monotonic() - started) / 0.2
+    assert expected - 2 <= web.requests - before <= expected + 2
+    (check,) = process.report()["checks"]
+    assert check["users"] == [f"web{number}/rs" for number in range(10)]
+    web.status = 500
+    process.until(lambda: len(process.told) == 31)
+
+
+def test_a_reload_neither_flaps_nor_storms(run: Run, web: Web, closed_port: int) -> None:
+    first = document(good=http(web.port), bad=tcp(closed_port))
+    process = run(first)
+    process.until(lambda: (False, True) in process.verdicts("bad"))
+    process.until(lambda: (True, True) in process.verdicts("good"))
+    before = web.requests
+    for generation in range(2, 12):
+        process.reconfigure(first, generation)
+        assert process.verdicts("good") == [(True, True)]
+        assert process.verdicts("bad") == [(False, True)]
+        assert {m.generation for m in process.told if isinstance(m, Verdict)} == {generation}
+    assert web.requests - before <= 3
+
+
+def test_a_reload_takes_checks_away_and_adds_others(run: Run, web: Web, closed_port: int) -> None:
+    process = run(document(rs=tcp(closed_port)))
+    process.until(lambda: process.verdicts("rs")[-1:] == [(False, True)])
+    process.reconfigure(document(rs=http(web.port)), 2)
+    # Dead until the new check has passed: no unchecked server comes back by a reload.
+    process.until(lambda: process.verdicts("rs")[-1] == (True, True))
+    assert process.verdicts("rs") == [(False, True), (True, True)]
+    process.reconfigure(document(rs={}), 3)
+    assert process.report()["checks"] == []
+    before = web.requests
+    process.listen_for(0.5)
+    assert web.requests == before
+
+
+def test_a_check_in_flight_that_is_taken_away_is_abandoned(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = run(document(rs=http(silent.getsockname()[1])))
+        connection, _ = silent.accept()
+        process.until(lambda: VerdictsComplete(generation=1) in process.told)
+        process.reconfigure(document(rs={}), 2)
+        connection.settimeout(LONGEST_S)
+        with connection, contextlib.suppress(ConnectionResetError):
+            while connection.recv(65536):
+                pass
+        process.listen_for(0.7)
+    assert process.verdicts("rs") == [(True, True)]
+    assert process.report()["health"]["connections"] == 0
+
+
+def test_a_new_kernel_process_is_told_everything_again(
+    run: Run, web: Web, closed_port: int
+) -> None:
+    process = run(document(good=http(web.port), bad=tcp(closed_port)))
+    process.until(lambda: len(process.told) == 5)
+    process.told.clear()
+    process.send(ProcessDied(name="kernel"))
+    process.send(ProcessRestarted(name="ha"))
+    process.listen_for(0.3)
+    assert process.told == []
+    process.send(ProcessRestarted(name="kernel"))
+    process.until(lambda: VerdictsComplete(generation=1) in process.told)
+    assert (process.verdicts("good"), process.verdicts("bad")) == ([(True, True)], [(False, True)])
+
+
+def test_a_wrong_document_changes_nothing(run: Run, web: Web) -> None:
+    process = run(document(rs=http(web.port)))
+    process.until(lambda: (True, True) in process.verdicts("rs"))
+    process.send(Reconfigure(generation=2, document='{"virtual_servers": 7}'))
+    process.until(lambda: Ready(generation=2) in process.said)
+    assert process.lines()[0].startswith("error: configuration not applied: virtual_servers")
+    assert process.report()["checks"][0]["up"] is True
+
+
+def test_the_report_says_what_each_check_found(run: Run, web: Web, closed_port: int) -> None:
+    process = run(document(good=http(web.port), bad=tcp(closed_port)))
+    process.until(lambda: len(process.told) == 5)
+    report = process.report()
+    by_type = {check["type"]: check for check in report["checks"]}
+    good, bad = by_type["HTTP_GET"], by_type["TCP_CHECK"]
+    assert 0 < good.pop("last_ms") < 500
+    assert 0 < bad.pop("last_ms") < 500
+    assert bad.pop("failed_tries") >= 2
+    assert good == {
+        "target": f"127.0.0.1:{web.port}", "type": "HTTP_GET", "up": True, "checked": True,
+        "reason": "status 200", "failed_tries": 0, "users": ["web0/good"],
+    }  # fmt: skip
+    assert bad == {
+        "target": f"127.0.0.1:{closed_port}", "type": "TCP_CHECK", "up": False, "checked": True,
+        "reason": "connection refused", "users": ["web0/bad"],
+    }  # fmt: skip
+    assert report["health"]["local_errors"] == 0
+
+
+def test_when_descriptors_run_out_no_server_is_blamed_and_heartbeats_go_on(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
+        port = silent.getsockname()[1]
+        checks = {f"rs{n}": http(port, f"/{n}") for n in range(200)}
+        wanted = document(**checks)
+        wanted["virtual_servers"]["web0"] |= {"connect_timeout": 5, "retry": 0}
+        # 64 are kept in reserve, so this leaves room for 26 connections: the cap holds.
+        process = run(wanted, descriptors=90)
+        process.listen_for(2)
+        report = process.report()["health"]
+        assert (report["connections"], report["connection_limit"]) == (26, 26)
+        assert report["local_errors"] == 0
+        # Descriptors go all the same, by another hand: errors of this host.
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (10, 90))
+        process.listen_for(5)
+        after = process.report()
+    assert after["health"]["local_errors"] > 0
+    blamed = [check["reason"] for check in after["checks"] if not check["up"]]
+    assert [reason for reason in blamed if "no answer within 5 s" not in reason] == []
+    assert len(blamed) <= 26
+    assert any("too many open files" in line for line in process.lines())
+    gaps = [after - before for before, after in pairwise(process.beats)]
+    assert max(gaps) < 1
+
+
+def test_a_herd_of_a_thousand_checks_keeps_heartbeats_and_loses_nothing(run: Run, web: Web) -> None:
+    checks = {
+        f"rs{n}": http(web.port, address=f"127.1.{n // 250}.{n % 250 + 1}") for n in range(1000)
+    }
+    with socket.create_server(("0.0.0.0", 0), backlog=4096) as anywhere:
+        port = anywhere.getsockname()[1]
+        for check in checks.values():
+            check["http_get"]["connect_port"] = port
+        everything = document(**checks)
+        everything["virtual_servers"]["web0"] |= {"delay_loop": 1, "connect_timeout": 5}
+        process = run(everything)
+        answered = threading.Thread(target=answer_all, args=(anywhere,), daemon=True)
+        answered.start()
+        process.until(lambda: len(process.told) == 2001, 30)
+        # A pause of the process makes all of them due at once.
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGCONT)
+        process.beats.clear()
+        process.listen_for(3)
+        assert len(process.told) == 2001
+        gaps = [after - before for before, after in pairwise(process.beats)]
+        assert max(gaps) < 1
+        assert len(list(Path(f"/proc/{process.pid}/fd").iterdir())) < 500
+
+
+def test_checks_due_at_once_start_in_portions() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
+        port = silent.getsockname()[1]
+        config = load(json.dumps(document(**{f"rs{n}": http(port, f"/{n}") for n in range(100)})))
+        ends = [*socket.socketpair(), *socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)]
+        loop = Loop()
+        process = health.Health(
+            loop, ends[0], ends[2], Start(config=config, generation=1, restarted=False)
+        )
+        time.sleep(0.3)  # everything is due
+        numbers = []
+        for _ in range(200):
+            loop.turn(longest_wait_ns=1_000_000)
+            report = process.report()["health"]
+            assert isinstance(report, dict)
+            numbers.append(report["tries"])
+        process.stop()
+    steps = [after - before for before, after in pairwise([0, *numbers])]
+    assert numbers[-1] == 100
+    assert max(steps) == STARTS_AT_ONCE
+    for end in ends[1::2]:
+        end.close()
+
+
+def answer_all(listener: socket.socket) -> None:
+    """Answer everybody from one epoll until the listener is closed."""
+    poll, open_ones = select.epoll(), {}
+    listener.setblocking(False)
+    poll.register(listener, select.EPOLLIN)
+    # The listener's number may be used anew once the test has closed it.
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        while listener.fileno() >= 0:
+            for fileno, _ in poll.poll(0.2):
+                if fileno != listener.fileno():
+                    with open_ones.pop(fileno) as connection, contextlib.suppress(OSError):
+                        connection.recv(65536)
+                        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    continue
+                with contextlib.suppress(BlockingIOError):
+                    for _ in range(1024):
+                        connection, _ = listener.accept()
+                        open_ones[connection.fileno()] = connection
+                        poll.register(connection, select.EPOLLIN)
+
+
+@pytest.mark.parametrize("how", ["stop", "supervisor gone"])
+def test_the_process_ends_without_taking_verdicts_back(
+    run: Run, web: Web, closed_port: int, how: str
+) -> None:
+    process = run(document(good=http(web.port), bad=tcp(closed_port)))
+    process.until(lambda: len(process.told) == 5)
+    process.told.clear()
+    if how == "stop":
+        process.send(Stop())
+    else:
+        process.hang_up()
+    assert process.exit_code() == 0
+    assert process.told == []
+
+
+def test_many_changes_at_once_are_told_but_not_all_written_to_the_journal(
+    run: Run, closed_port: int
+) -> None:
+    # All in one second: 300 services share one dead server.
+    wanted = document(rs=tcp(closed_port))
+    service = wanted["virtual_servers"].pop("web0")
+    for number in range(300):
+        address = f"10.2.{number // 250}.{number % 250 + 1}"
+        wanted["virtual_servers"][f"web{number}"] = {**service, "ip": address}
+    process = run(wanted)
+    process.until(lambda: len(process.told) == 601)
+    process.until(lambda: any("100 more real servers" in line for line in process.lines()))
+    assert len(process.lines()) == 201
