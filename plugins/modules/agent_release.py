@@ -25,7 +25,9 @@ options:
     type: int
     default: 2
   activate:
-    description: Make the release the current one. Without it, it is only made ready.
+    description:
+      - Make the release the current one. Without it, it is only made ready, unless there is no
+        current one.
     type: bool
     default: true
   release:
@@ -68,6 +70,10 @@ previous:
   description: Id of the release that was current before; empty if there was none.
   returned: always
   type: str
+pending:
+  description: Whether the release is ready but not the current one.
+  returned: always
+  type: bool
 missing:
   description: Whether the release was not (or in check mode is not) on the target.
   returned: always
@@ -183,8 +189,8 @@ def prune(root: str, keep: int, needed: list[str | None]) -> list[str]:
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Look, and do what can be done; returns the module's result."""
     root, release, bundle = (module.params[name] for name in ("root", "release", "bundle"))
-    activate = module.params["activate"]
     previous = _agent.installed_release(root)
+    activate = module.params["activate"] or previous is None
     present = os.path.isdir(os.path.join(root, "releases", release))
     links = _wrong_links(module.params["commands"], root) if activate else {}
     result: dict[str, Any] = {
@@ -192,6 +198,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "release": release,
         "previous": previous or "",
         "missing": not present,
+        "pending": not activate and previous != release,
         "diff": [
             *_diff(root, release, previous, present, activate),
             *({"prepared": f"link {path} to {target}\n"} for path, target in links.items()),

@@ -82,11 +82,19 @@ def test_a_release_can_be_made_ready_without_becoming_current(tmp_path: Path) ->
     (first, one), (second, two) = bundle_of(tmp_path, "1"), bundle_of(tmp_path, "2")
     run(root, first, one)
     staged = run(root, second, two, activate=False)
-    assert (staged["changed"], staged["previous"]) == (True, first)
+    assert (staged["changed"], staged["pending"], staged["previous"]) == (True, True, first)
     assert _agent.installed_release(str(root)) == first
     assert not run(root, second, None, activate=False)["changed"]
     assert run(root, second, None)["changed"]
     assert _agent.installed_release(str(root)) == second
+
+
+def test_the_first_release_becomes_current_at_once(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    release, bundle = bundle_of(tmp_path, "1")
+    staged = run(root, release, bundle, activate=False)
+    assert (staged["changed"], staged["pending"]) == (True, False)
+    assert _agent.installed_release(str(root)) == release
 
 
 def test_the_current_and_the_previous_release_are_kept(tmp_path: Path) -> None:
