@@ -25,7 +25,8 @@ lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd $(AGENT) && ../../../../$(BIN)/mypy --config-file ../../../../pyproject.toml -p lvs_agent
-	$(BIN)/ansible-lint --offline --profile production -q
+	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections \
+		PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint --offline --profile production -q
 
 # Files made from schema.py; a test fails when they are out of date.
 generate: bootstrap

@@ -158,11 +158,13 @@ def _networks(cluster: Cluster, view: InstanceView, declared: Interfaces) -> Ite
                 " if it is routed there",
             )
         own = [each.ip for each in declared[device]]
-        if address.address.ip in own and view.priority != 255:
+        if address.address.ip in own:
+            # Priority 255 is no exception: the agent takes virtual addresses away when it stops,
+            # and the host would lose its own.
             yield Problem(
                 where=where,
-                message=f"{address.address.ip} is {view.director}'s own address; only the address"
-                " owner (priority 255) may have it as a virtual one",
+                message=f"{address.address.ip} is {view.director}'s own address; use another as the"
+                " virtual one: the agent adds and removes those",
             )
 
 

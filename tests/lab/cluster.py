@@ -48,7 +48,8 @@ def install_collection(lab: Lab) -> Path:
     target.mkdir(parents=True)
     _galaxy("build", str(ROOT), "--output-path", str(target))
     (archive,) = target.glob("lvs-cluster-*.tar.gz")
-    _galaxy("install", str(archive), "--collections-path", str(target), "--offline")
+    # --force: a copy in the user's own collections would make this one "already installed".
+    _galaxy("install", str(archive), "--collections-path", str(target), "--offline", "--force")
     return target
 
 

@@ -35,10 +35,18 @@ def cluster(lab: Lab) -> Cluster:
     return Cluster(lab, install_collection(lab))
 
 
+@pytest.fixture(scope="session")
+def used() -> list[str]:
+    """Names of the test modules that have had the hosts."""
+    return []
+
+
 @pytest.fixture(scope="module")
-def bare(lab: Lab) -> Lab:
+def bare(lab: Lab, used: list[str], request: pytest.FixtureRequest) -> Lab:
     """All hosts as they were installed."""
-    lab.reset()
+    if used:
+        lab.reset()
+    used.append(str(request.path))
     return lab
 
 

@@ -138,21 +138,23 @@ def _offset_s(lab: Lab, director: str) -> float:
 def incident(
     cluster: Cluster, offsets_s: dict[str, float], interface: str, network: str
 ) -> Iterator[Incident]:
-    """Watch both directors and the network while the block runs; read everything at its end."""
+    """Watch both directors and the network while the block runs; read everything at its end.
+
+    Each director must be master of something: the block begins when each was seen to advertise.
+    """
     lab = cluster.lab
     seen = Incident(lab=lab, offsets_s=offsets_s)
+    command = f"exec python3 - {LONGEST_S} {interface} $(pgrep '^lvs-')"
     with ExitStack() as stack:
-        for director in offsets_s:
-            pids = lab.run(director, "pgrep '^lvs-'", check=False).stdout.split()
-            lab.put(director, "/root/director_watcher.py", WATCHER.read_text())
-            words = ["python3", "/root/director_watcher.py", str(LONGEST_S), interface, *pids]
-            seen.jobs[director] = lab.start(director, words)
-            stack.callback(seen.jobs[director].stop)
-        for job in seen.jobs.values():
-            cluster.wait("the watcher's first line", lambda job=job: '"ipvs"' in job.output())
         with lab.capture(network, "proto 112") as pcap:
+            for director in offsets_s:
+                script = f"{command} <<'END'\n{WATCHER.read_text()}\nEND"
+                seen.jobs[director] = lab.start(director, script)
+                stack.callback(seen.jobs[director].stop)
+            for job in seen.jobs.values():
+                cluster.wait("an advert is seen", lambda job=job: '"advert"' in job.output())
             yield seen
-        seen.end_s = time()
+            seen.end_s = time()
         for director, job in seen.jobs.items():
             assert job.running(), f"the watcher on {director} ended early:\n{job.output()}"
             seen.sights[director] = _sight(job.output(), offsets_s[director])

@@ -50,11 +50,11 @@ def bundle() -> str:
 
 
 @pytest.fixture(scope="module")
-def host(lab: Lab) -> Lab:
+def host(bare: Lab) -> Lab:
     """drct1 with everything the scenarios need."""
     unpack = f"rm -rf {TARGET} && mkdir {TARGET} && base64 -d | tar -xz -C {TARGET}"
-    lab.run(HOST, unpack, stdin=bundle(), timeout=60)
-    return lab
+    bare.run(HOST, unpack, stdin=bundle(), timeout=60)
+    return bare
 
 
 @pytest.mark.parametrize("scenario", scenarios())

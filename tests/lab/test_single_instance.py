@@ -60,7 +60,7 @@ def test_the_master_has_the_address_as_the_inventory_says_it(lab: Lab, cluster: 
 
 def test_a_second_run_changes_and_restarts_nothing(lab: Lab, cluster: Cluster) -> None:
     def processes() -> list[str]:
-        return [lab.run(host, "pgrep -f lvs.agent").stdout for host in ("drct1", "drct2")]
+        return [lab.run(host, "pgrep -u lvs-agent").stdout for host in ("drct1", "drct2")]
 
     before = processes()
     again = cluster.apply("single_instance")

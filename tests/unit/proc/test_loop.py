@@ -71,3 +71,14 @@ def test_a_callback_may_remove_a_descriptor_that_is_also_ready(loop: Loop) -> No
     for left, right in pairs:
         left.close()
         right.close()
+
+
+def test_stop_before_run_is_not_forgotten(loop: Loop) -> None:
+    served: list[str] = []
+    loop.call_at(loop.now_ns(), lambda: served.append("timer"))
+    loop.stop()
+    loop.run()
+    assert served == []
+    loop.call_at(loop.now_ns(), loop.stop)
+    loop.run()
+    assert served == ["timer"], "it can run again"

@@ -100,9 +100,15 @@ def without_words(actions: list[Action]) -> list[Action]:
 def test_start_goes_to_backup_and_waits_master_down() -> None:
     bench = Bench()
     assert bench.router.deadline_ns is None
-    assert kinds(bench.up()) == [InstanceState]
+    assert kinds(bench.up()) == [Hold, InstanceState]
     assert bench.router.state is State.BACKUP
     assert bench.due_in() == 3_609_375_000
+
+
+def test_start_gives_up_what_a_hung_predecessor_held() -> None:
+    release, _ = Bench().up()
+    assert isinstance(release, Hold)
+    assert not release.hold
 
 
 def test_start_without_interface_is_fault() -> None:

@@ -43,7 +43,7 @@ class Loop:
         self._readers: dict[int, Callback] = {}
         self._writers: dict[int, Callback] = {}
         self._timers: list[Timer] = []
-        self._running = False
+        self._stopped = False
 
     def now_ns(self) -> int:
         """CLOCK_MONOTONIC, nanoseconds."""
@@ -88,14 +88,15 @@ class Loop:
             self._epoll.register(fileno, mask)
 
     def stop(self) -> None:
-        """Make `run` return after the current turn."""
-        self._running = False
+        """Make `run` return after the current turn; before `run`, at once: a process may find its
+        supervisor dead with the first word it says."""
+        self._stopped = True
 
     def run(self) -> None:
         """Serve until `stop`. An exception of a callback ends the process: it is a bug."""
-        self._running = True
-        while self._running:
+        while not self._stopped:
             self.turn()
+        self._stopped = False
 
     def turn(self, longest_wait_ns: int | None = None) -> None:
         """Wait for the next deadline or descriptor, then serve descriptors before deadlines.

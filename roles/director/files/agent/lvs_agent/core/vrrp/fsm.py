@@ -74,7 +74,12 @@ class VirtualRouter(Router):
         if self._adopt:
             self._adopt = False
             return self._become_master("going on as master after a restart of ha", now_ns)
-        return self._begin("start", now_ns)
+        actions = self._begin("start", now_ns)
+        if self._state is State.MASTER:
+            return actions
+        # An earlier ha process may have hung as master: its addresses go now, not when the kernel
+        # process has waited for our word in vain. The next master may be about to take them.
+        return (self._hold(False, now_ns), *actions)
 
     def _reconfigure_idle(self, event: Reconfigured, now_ns: int) -> Actions:
         self.instance = event.instance
