@@ -41,8 +41,8 @@ NAMES = (KERNEL, HEALTH, HA)
 PEERS = {HA: (KERNEL,), KERNEL: (HA, HEALTH), HEALTH: (KERNEL,)}
 
 LIMITS = {
-    # While ha is silent nobody advertises: three lost beats are enough. Backups wait three advert
-    # intervals too, so at the default of 1 s a hung ha is replaced before they take over.
+    # While ha is silent nobody advertises: three lost beats are enough. Its successor begins as a
+    # backup: how long it hung is not known, and another router may be about to take over.
     HA: Limits(silent_ns=SECOND, start_ns=5 * SECOND, reconfigure_ns=3 * SECOND),
     # One batch of 10,000 real servers with its dump keeps the kernel process busy for about a
     # second on a slow host. Nothing fails over because of it meanwhile.
