@@ -21,6 +21,13 @@ LVSCTL = "/usr/local/sbin/lvsctl"
 @pytest.fixture(scope="module", autouse=True)
 def before(bare: Lab, cluster: Cluster) -> dict[str, str]:
     cluster.apply("lvs_dr")
+    cluster.wait(
+        "each director is master of its instance",
+        lambda: (
+            cluster.holders("172.16.1.254") == ["drct1"]
+            and cluster.holders("172.16.1.88") == ["drct2"]
+        ),
+    )
     return footprint(bare)
 
 

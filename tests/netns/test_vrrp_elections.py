@@ -18,6 +18,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
 T = 0.2
+# For a busy machine; still less than what tells a resignation from a silence.
+SLACK = 0.3
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_stop_hands_over_within_the_skew_time(pair: tuple[Node, Node]) -> None:
     stopped = time.monotonic()
     a.stop()
     taken = b.wait_for("MASTER", 2)
-    assert skew(100) - 0.02 < taken - stopped < skew(100) + 0.1
+    assert skew(100) - 0.02 < taken - stopped < skew(100) + SLACK
     a.expect_hold(False)
     assert a.process.returncode == 0
 
@@ -84,8 +86,8 @@ def test_killed_master_is_replaced_after_master_down(pair: tuple[Node, Node]) ->
     a, b = pair
     killed = time.monotonic()
     a.process.kill()
-    taken = b.wait_for("MASTER", 3)
-    assert master_down(100) - T - 0.02 < taken - killed < master_down(100) + 0.1
+    taken = b.wait_for("MASTER", 10)
+    assert master_down(100) - T - 0.02 < taken - killed < master_down(100) + SLACK
 
 
 def test_returning_higher_priority_preempts(lan: Lan, pair: tuple[Node, Node]) -> None:
@@ -93,25 +95,25 @@ def test_returning_higher_priority_preempts(lan: Lan, pair: tuple[Node, Node]) -
     a.stop()
     b.wait_for("MASTER", 2)
     again = lan.node("a", document(150))
-    again.wait_for("MASTER", 3)
+    again.wait_for("MASTER", 10)
     b.wait_for("BACKUP", 1)
     b.expect_hold(False)
 
 
 def test_nopreempt_leaves_the_working_master(lan: Lan) -> None:
     b = lan.node("b", document(100))
-    b.wait_for("MASTER", 3)
+    b.wait_for("MASTER", 10)
     a = lan.node("a", document(150, nopreempt=True))
     a.wait_for("BACKUP", 3)
     time.sleep(8 * T)
     assert a.state() == "BACKUP"
     b.process.kill()
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
 
 
 def test_equal_priorities_are_decided_by_the_address(lan: Lan) -> None:
     a, b = lan.node("a", document(100)), lan.node("b", document(100))
-    b.wait_for("MASTER", 3)
+    b.wait_for("MASTER", 10)  # a busy machine is slow to start a process
     eventually(lambda: a.state() == "BACKUP", 3, "10.7.0.1 gives way to 10.7.0.2")
     time.sleep(5 * T)
     assert (a.state(), b.state()) == ("BACKUP", "MASTER")
@@ -120,7 +122,7 @@ def test_equal_priorities_are_decided_by_the_address(lan: Lan) -> None:
 def test_announcement_follows_the_acknowledged_hold(lan: Lan) -> None:
     capture = lan.capture("b", "garp")
     a = lan.node("a", document(150, garp_master_repeat=3))
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     time.sleep(1.5)
     mac = run("ip", "-n", lan.namespace("a"), "link", "show", "eth0").split("link/ether ")[1][:17]
     names = ("eth.dst", "arp.src.hw_mac", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.opcode")
@@ -133,9 +135,9 @@ def test_master_without_acknowledgement_resigns_and_tries_again(lan: Lan) -> Non
     capture = lan.capture("b", "unacknowledged")
     a = lan.node("a", document(150))
     a.kernel_answers = False
-    taken = a.wait_for("MASTER", 3)
+    taken = a.wait_for("MASTER", 10)
     failed = a.wait_for("FAULT", 1)
-    assert T - 0.05 < failed - taken < T + 0.1
+    assert T - 0.05 < failed - taken < T + SLACK
     # The first is that of the start.
     assert [hold.hold for _, hold in a.holds] == [False, True, False]
     a.kernel_answers = True
@@ -158,18 +160,18 @@ def test_link_down_is_fault_and_comes_back(lan: Lan, pair: tuple[Node, Node]) ->
     lan.link("a", "down")
     a.report_links()
     a.wait_for("FAULT", 1)
-    b.wait_for("MASTER", 3)
+    b.wait_for("MASTER", 10)
     lan.link("a", "up")
     time.sleep(0.2)
     a.report_links()
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     b.wait_for("BACKUP", 1)
 
 
 def test_stopped_process_comes_back_and_one_master_remains(pair: tuple[Node, Node]) -> None:
     a, b = pair
     a.process.send_signal(signal.SIGSTOP)
-    b.wait_for("MASTER", 3)
+    b.wait_for("MASTER", 10)
     time.sleep(5 * T)
     a.process.send_signal(signal.SIGCONT)
     b.wait_for("BACKUP", 1)
@@ -180,11 +182,11 @@ def test_stopped_process_comes_back_and_one_master_remains(pair: tuple[Node, Nod
 
 def test_stopped_nopreempt_master_leaves_the_new_one_in_place(lan: Lan) -> None:
     a = lan.node("a", document(150, nopreempt=True))
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     b = lan.node("b", document(100))
     b.wait_for("BACKUP", 3)
     a.process.send_signal(signal.SIGSTOP)
-    b.wait_for("MASTER", 3)
+    b.wait_for("MASTER", 10)
     time.sleep(3 * T)
     a.process.send_signal(signal.SIGCONT)
     a.wait_for("BACKUP", 1)
@@ -232,9 +234,9 @@ def test_dead_kernel_process_makes_the_master_resign(pair: tuple[Node, Node]) ->
     died = time.monotonic()
     a.from_supervisor(ProcessDied(name="kernel"))
     failed = a.wait_for("FAULT", 2)
-    assert failed - died < T + 0.1
+    assert failed - died < T + SLACK
     taken = b.wait_for("MASTER", 2)
-    assert taken - failed < skew(100) + 0.1
+    assert taken - failed < skew(100) + SLACK
 
 
 def test_supervisor_gone_hands_over(pair: tuple[Node, Node]) -> None:
@@ -242,5 +244,5 @@ def test_supervisor_gone_hands_over(pair: tuple[Node, Node]) -> None:
     gone = time.monotonic()
     a._supervisor.shutdown(2)
     taken = b.wait_for("MASTER", 2)
-    assert taken - gone < skew(100) + 0.1
+    assert taken - gone < skew(100) + SLACK
     a.process.wait(2)

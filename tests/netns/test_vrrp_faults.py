@@ -75,7 +75,7 @@ def rejected(node: Node) -> dict[str, int]:
 
 def test_forged_packets_hit_their_counter_and_move_nothing(lan: Lan) -> None:
     a = lan.node("a", document())
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     good = forged()
     ttl = bytearray(good)
     ttl[8] = 254
@@ -125,7 +125,7 @@ def test_flood_of_garbage_makes_no_takeover_and_floods_no_log(lan: Lan) -> None:
 
 def test_flood_of_losing_adverts_draws_two_answers_an_interval(lan: Lan) -> None:
     a = lan.node("a", document(250))
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     before = a.number("adverts_sent")
     lan.inject("b", [forged()], rounds=2_000, rate=1_000)
     sent = a.number("adverts_sent") - before
@@ -181,15 +181,15 @@ def test_replaced_interface_is_fault_then_works_with_new_sockets(lan: Lan) -> No
     time.sleep(0.2)
     a.report_links()
     eventually(lambda: "FAULT" in [state for _, state in a.states()], 1, "FAULT")
-    b.wait_for("MASTER", 3)
-    a.wait_for("MASTER", 3)
+    b.wait_for("MASTER", 10)
+    a.wait_for("MASTER", 10)
     b.wait_for("BACKUP", 1)
     files = len(os.listdir(f"/proc/{a.process.pid}/fd"))
     for _ in range(5):
         down(a)
         a.report_links()
         time.sleep(0.05)
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     assert len(os.listdir(f"/proc/{a.process.pid}/fd")) == files
 
 
@@ -228,10 +228,10 @@ def test_reload_without_the_instance_resigns_and_with_it_starts_again(lan: Lan) 
     time.sleep(0.5)
     gone = time.monotonic()
     reload(a, {"vrrp_instances": {}})
-    assert b.wait_for("MASTER", 2) - gone < 0.3
+    assert b.wait_for("MASTER", 2) - gone < 0.5
     a.expect_hold(False)
     reload(a, document(150))
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
 
 
 def test_rolling_change_of_addresses_never_makes_two_masters(lan: Lan) -> None:
@@ -248,7 +248,7 @@ def test_rolling_change_of_addresses_never_makes_two_masters(lan: Lan) -> None:
 
 def test_lost_address_is_announced_again(lan: Lan) -> None:
     a = lan.node("a", document(150, garp_master_delay=0))
-    a.wait_for("MASTER", 3)
+    a.wait_for("MASTER", 10)
     eventually(lambda: a.number("gratuitous_arps_sent") == 5, 2, "the first burst")
     a.from_kernel(AddressesLost(instance="web", addresses=("10.7.0.100",)))
     eventually(lambda: a.number("gratuitous_arps_sent") == 10, 2, "another burst")
