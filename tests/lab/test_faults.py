@@ -177,7 +177,10 @@ def taken_over(seen: Incident, after_s: float, record: pytest.RecordProperty) ->
     last = max((a for a in seen.of(MASTER, VRID) if a.at_s < taken), key=lambda a: a.at_s)
     assert taken - last.at_s < MASTER_DOWN_S + SLACK_S
     assert last.priority == 0 or taken - last.at_s > MASTER_DOWN_S - 0.1, "too early"
-    assert all(seen.both_held_s(address) < OVERLAP_S for address in VIPS)
+    # Signals reach the processes one by one: ha may live long enough to resign, and the addresses
+    # stay until the sweep has started and done its work.
+    overlap_s = OVERLAP_S if last.priority else SWEEP_S + 2 * SLACK_S
+    assert all(seen.both_held_s(address) < overlap_s for address in VIPS)
     gone = [seen.sights["drct1"].gone_s(address, after_s) for address in VIPS]
     record("addresses_gone_after_s", round(max(gone) - after_s, 3))
     record("peer_active_after_last_advert_s", round(taken - last.at_s, 3))
@@ -238,18 +241,35 @@ def replace(
     record(f"replaced_after_{signal}_s", round(took, 3))
 
 
-def test_killed_and_hung_kernel_processes_are_replaced_without_a_flap(
-    lab: Lab, cluster: Cluster, offsets: dict[str, float], record_property: pytest.RecordProperty
+@pytest.mark.parametrize("signal", ["KILL", "STOP"])
+def test_a_killed_or_hung_kernel_process_is_replaced_or_its_addresses_are_handed_over(
+    lab: Lab,
+    cluster: Cluster,
+    offsets: dict[str, float],
+    record_property: pytest.RecordProperty,
+    signal: str,
 ) -> None:
+    """No flap if the successor confirms the addresses within an advert interval. On a slow host it
+    may not: then the master resigns, since it must not advertise what it may not have."""
     with watch(cluster, offsets) as seen, cluster.watch(URL) as client:
-        for signal in ("KILL", "STOP"):
-            replace(seen, cluster, "kernel", signal, record_property)
-            # Beyond the time limits for an unconfirmed address and for missing verdicts.
-            lab.run("drct1", f"sleep {3 * ADVERT_S}", timeout=30)
+        replace(seen, cluster, "kernel", signal, record_property)
+        # Beyond the time limits for an unconfirmed address and for missing verdicts.
+        lab.run("drct1", f"sleep {3 * ADVERT_S}", timeout=30)
         record_property("client_gap_s", round(client.gap_s(), 3))
-    assert_no_flap(seen)
+    if seen.of(PEER, VRID):
+        assert_peer_came_only_after_a_resignation(seen)
+    else:
+        assert_no_flap(seen)
     assert_ipvs_stood_still(seen)
     assert_nothing_foreign_was_touched(seen)
+
+
+def assert_peer_came_only_after_a_resignation(seen: Incident) -> None:
+    taken = seen.of(PEER, VRID)[0].at_s
+    last = max((a for a in seen.of(MASTER, VRID) if a.at_s < taken), key=lambda a: a.at_s)
+    assert last.priority == 0
+    assert taken - last.at_s < SKEW_S + SLACK_S
+    assert all(seen.both_held_s(address) < OVERLAP_S for address in VIPS)
 
 
 def test_killed_and_hung_health_checks_leave_the_verdicts_as_they_are(
@@ -320,6 +340,10 @@ def test_with_everything_killed_and_no_restart_nothing_is_left(
         with watch(cluster, offsets) as seen:
             at = seen.strike("drct1", "systemctl kill -s KILL lvs-agent")
             cluster.wait("drct2 holds it", lambda: "drct2" in cluster.holders(VIP))
+            cluster.wait(
+                "the sweep is over",
+                lambda: lab.run("drct1", "systemctl is-failed lvs-agent", check=False).rc == 0,
+            )
             assert processes(lab) == []
             assert not addresses(lab, "drct1") & {*VIPS, f"{PEERS_VIP}/32"}
             assert cluster.ipvs("drct1") == sorted(FOREIGN_SERVICES)
