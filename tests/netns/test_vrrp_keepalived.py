@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -18,8 +17,6 @@ from netns.vrrp_harness import Lan, end, eventually
 pytestmark = [
     pytest.mark.netns,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(shutil.which("keepalived") is None, reason="needs keepalived"),
-    pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark"),
 ]
 VIP = "10.7.0.100"
 
