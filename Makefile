@@ -6,7 +6,7 @@ BIN := .venv/bin
 AGENT := roles/director/files/agent
 QUICK := tests/unit tests/sim
 
-.PHONY: demo test check lint generate lab-down clean bootstrap
+.PHONY: demo test check lint generate interoperability bench lab-down clean bootstrap
 
 bootstrap:
 	@tests/tools/bootstrap
@@ -15,8 +15,9 @@ bootstrap:
 demo: bootstrap
 	@$(BIN)/python tests/lab/demo.py $(if $(KEEP),--keep)
 
+# Two workers: one for the lab, which waits most of the time, one for everything else.
 test: bootstrap lint
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests
 
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
@@ -28,9 +29,31 @@ lint:
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections \
 		PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint --offline --profile production -q
 
+# The simulated cluster for as long as you like, and one seed of it with all that happened.
+SIM = PYTHONPATH=$(AGENT):tests $(BIN)/python -m sim.campaign
+
+.PHONY: sim-long sim-replay
+sim-long: bootstrap
+	@$(SIM) --seconds $(or $(SECONDS),600) --first-seed $(or $(FIRST_SEED),1000000)
+
+sim-replay: bootstrap
+	@$(SIM) --replay $(or $(SEED),$(error say which: make sim-replay SEED=n))
+
+# `make test` injects half a million faults; this is the share of the quick part.
+check: export SIM_FAULTS ?= 30000
+
 # Files made from schema.py; a test fails when they are out of date.
 generate: bootstrap
 	$(BIN)/python tests/tools/generate.py
+	$(BIN)/python tests/tools/conformance.py
+
+# Plays the whole matrix with keepalived and FRR, and writes docs/interoperability.md.
+interoperability: bootstrap
+	PYTHONPATH=$(AGENT):tests $(BIN)/python -m interop.document
+
+# This agent beside keepalived, in turns: a table, and .lab-cache/bench.json.
+bench: bootstrap
+	@PYTHONPATH=$(AGENT):tests $(BIN)/python -m bench $(BENCH_OPTIONS)
 
 lab-down:
 	@tests/lab/lab --name demo down

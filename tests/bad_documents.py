@@ -169,7 +169,7 @@ SLIPS: tuple[Slip, ...] = (
         name="address that is none",
         spoil=_instance(virtual_ipaddress=["172.16.1.299/32"]),
         path=f"{VI_1}.virtual_ipaddress[0].address",
-        words="must be an IPv4 address",
+        words="must be an IP address",
     ),
     Slip(
         name="no address at all",

@@ -64,10 +64,15 @@ def problems(cluster: _cluster.Cluster) -> list[Problem]:
     # A real server without an address is told better by the rules, which know the hosts.
     told = {each.where for each in between}
     found: list[Problem] = []
-    for director, errors in _checker.check(documents, os.path.abspath(_AGENT)).items():
-        for path, message in errors:
+    errors, warnings = _checker.check(documents, os.path.abspath(_AGENT))
+    for director, listed in errors.items():
+        for path, message in listed:
             where = _cluster.locate(cluster, director, path)
             if where.endswith(".ip") and where.removesuffix(".ip") in told:
                 continue
             found.append(Problem(where=where, message=message))
+    for director, listed in warnings.items():
+        for path, message in listed:
+            where = _cluster.locate(cluster, director, path)
+            found.append(Problem(where=where, message=message, warning=True))
     return list(dict.fromkeys([*found, *between]))

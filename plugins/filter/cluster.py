@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _host_needs
 
 
 def director_document(
@@ -47,8 +47,18 @@ def rolling_order(
 
 
 def kernel_modules(document: Mapping[str, Any]) -> list[str]:
-    """The kernel modules that the virtual servers of `document` need."""
+    """The kernel modules that `document` needs."""
     return _cluster.kernel_modules(_cluster.plain(document))
+
+
+def script_users(document: Mapping[str, Any]) -> list[str]:
+    """The users other than the agent's own that `document` runs scripts as."""
+    return _host_needs.script_users(_cluster.plain(document))
+
+
+def tracks_processes(document: Mapping[str, Any]) -> bool:
+    """Whether `document` tracks processes of other users."""
+    return _host_needs.tracks_processes(_cluster.plain(document))
 
 
 def vrrp_interfaces(document: Mapping[str, Any]) -> list[str]:
@@ -66,5 +76,7 @@ class FilterModule:
             "kernel_modules": kernel_modules,
             "real_server_virtual_addresses": real_server_virtual_addresses,
             "rolling_order": rolling_order,
+            "script_users": script_users,
+            "tracks_processes": tracks_processes,
             "vrrp_interfaces": vrrp_interfaces,
         }

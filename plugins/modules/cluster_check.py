@@ -15,8 +15,10 @@ description:
     inventory and what to do.
   - Checks each director's configuration with the agent's own checker, and the rules between
     hosts. Such as duplicate virtual router ids on a network, equal priorities, instances that
-    differ between directors, virtual addresses outside the networks of their interface, real
-    servers in no group, unknown C(lvs_*) variables.
+    differ between directors, unicast peers that do not list each other, virtual addresses outside
+    the networks of their interface, real servers in no group, unknown C(lvs_*) variables.
+  - Warns of what is allowed and rarely meant, such as C(state=MASTER) with C(nopreempt), or a
+    tracker whose weight is too small to move the instance to another director.
   - Speaks to no host and changes nothing. It looks at the whole inventory even if the play is
     limited to some hosts.
 options: {}

@@ -17,31 +17,35 @@ from typing import Any
 # Some 200,000 real servers are checked in this time; more means that something hangs.
 _TIMEOUT_S = 60
 
-# Reads {name: document}, writes {name: [[path, message], ...]}. One process for all documents.
+# Reads {name: document}, writes errors and warnings as {name: [[path, message], ...]}. One process
+# for all documents.
 _PROGRAM = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from lvs_agent import config
-errors = {}
+errors, warnings = {}, {}
 for name, document in json.load(sys.stdin).items():
     try:
-        config.load(document)
+        warnings[name] = [[each.path, each.message] for each in config.lint(document)]
     except config.ConfigRejected as rejected:
-        errors[name] = [[error.path, error.message] for error in rejected.errors]
-json.dump(errors, sys.stdout)
+        errors[name] = [[each.path, each.message] for each in rejected.errors]
+json.dump([errors, warnings], sys.stdout)
 """
+
+# By director: (path, message) of each.
+Found = dict[str, list[tuple[str, str]]]
 
 
 class CheckerFailed(Exception):
     """The checker itself did not work; the text says why."""
 
 
-def check(documents: Mapping[str, Any], agent: str) -> dict[str, list[tuple[str, str]]]:
-    """(path, message) of everything wrong in each of `documents`; hosts without errors are absent.
+def check(documents: Mapping[str, Any], agent: str) -> tuple[Found, Found]:
+    """Errors and warnings of each of `documents`; hosts with errors have no warnings.
 
     `agent` is the folder that holds the package `lvs_agent`. Raises CheckerFailed.
     """
-    if not os.path.isfile(os.path.join(agent, "lvs_agent", "config.py")):
+    if not os.path.isfile(os.path.join(agent, "lvs_agent", "config", "__init__.py")):
         raise CheckerFailed(f"the agent's source is not in {agent}; is the collection complete?")
     texts = {name: json.dumps(document) for name, document in documents.items()}
     # -I: no PYTHONPATH or user site of the operator; -B: no byte code into the collection.
@@ -59,5 +63,8 @@ def check(documents: Mapping[str, Any], agent: str) -> dict[str, list[tuple[str,
         raise CheckerFailed(f"the agent's checker did not run: {error}") from error
     if done.returncode != 0:
         raise CheckerFailed(f"the agent's checker failed:\n{done.stderr.strip()}")
-    errors = json.loads(done.stdout)
-    return {name: [(path, message) for path, message in found] for name, found in errors.items()}
+    errors, warnings = (
+        {name: [(path, message) for path, message in found] for name, found in each.items()}
+        for each in json.loads(done.stdout)
+    )
+    return errors, warnings

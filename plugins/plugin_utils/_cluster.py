@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _view
-from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS, SECTIONS
 
 DIRECTORS_GROUP = "lvs_directors"
 REAL_SERVERS_GROUP = "lvs_real_servers"
-SECTIONS = ("global_defs", "vrrp_instances", "virtual_servers")
+# A document has these even where they are empty, so that its reader finds them.
+_ALWAYS = ("global_defs", "vrrp_instances", "virtual_servers")
 
 # Every variable of the inventory that belongs to the collection, without its prefix.
 VARIABLES = (*SECTIONS, "host", "address", "interfaces", "unmanaged_real_servers")
@@ -84,9 +85,13 @@ def plain(value: Any) -> Any:
 
 def document(cluster: Cluster, director: str) -> dict[str, Any]:
     """The configuration document of `director`."""
-    base = {name: cluster.variable(director, name, {}) for name in SECTIONS}
+    base = _base(cluster, director)
     addresses = real_server_addresses(cluster)
     return merge_document(base, cluster.variable(director, "host", {}), addresses)
+
+
+def _base(cluster: Cluster, director: str) -> dict[str, Any]:
+    return {name: cluster.variable(director, name, empty) for name, empty in SECTIONS.items()}
 
 
 def merge_document(
@@ -110,7 +115,9 @@ def merge_document(
                 real_servers[name] = {"ip": addresses[name]}
             elif isinstance(real_server, dict) and real_server.get("ip") is None:
                 real_servers[name] = {"ip": addresses[name], **_without(real_server, "ip")}
-    return merged
+    return {
+        name: value for name, value in merged.items() if value not in ({}, []) or name in _ALWAYS
+    }
 
 
 def _merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,19 +162,28 @@ def virtual_addresses_of(documents: Iterable[Mapping[str, Any]], address: str) -
 
 
 def kernel_modules(each: Mapping[str, Any]) -> list[str]:
-    """Kernel modules of IPVS and of the schedulers in use, ip_vs first."""
+    """Kernel modules that `each` needs: IPVS with the schedulers in use, then those of VRRP."""
+    return [*_ipvs_modules(each), *_host_needs.vrrp_modules(each)]
+
+
+def _ipvs_modules(each: Mapping[str, Any]) -> list[str]:
+    """ip_vs first; none without a service."""
     servers = _mappings(each.get("virtual_servers"))
+    if not servers and not _view.section(each, "global_defs").get("lvs_sync_daemon"):
+        return []
     default = DEFAULTS["virtual_server.lb_algo"]
     schedulers = {str(server.get("lb_algo") or default).lower() for server in servers}
     return ["ip_vs", *sorted(f"ip_vs_{name}" for name in schedulers)]
 
 
 def vrrp_interfaces(each: Mapping[str, Any]) -> list[str]:
-    """Interfaces of the VRRP instances and of their virtual addresses, sorted."""
+    """Interfaces that the document expects on the host, sorted: not those that the agent makes."""
     views = list(_view.instances("", each))
     names = {view.interface for view in views}
-    names |= {address.device for view in views for address in view.addresses}
-    return sorted(name for name in names if name is not None)
+    names |= {address.device for view in views for address in (*view.addresses, *view.excluded)}
+    names |= set(_view.static_devices(each))
+    made = {view.vmac for view in views}
+    return sorted(name for name in names if name is not None and name not in made)
 
 
 def rolling_order(cluster: Cluster, directors: Iterable[str] | None = None) -> list[str]:
@@ -224,7 +240,7 @@ def matched(value: Any, path: str) -> int:
 
 def locate(cluster: Cluster, director: str, path: str) -> str:
     """Where in the inventory the part `path` of the director's document was said."""
-    base = {name: cluster.variable(director, name, {}) for name in SECTIONS}
+    base = _base(cluster, director)
     overlay = cluster.variable(director, "host", {})
     in_overlay = matched(overlay, path)
     if in_overlay and (in_overlay > matched(base, path) or in_overlay == len(path)):
@@ -233,7 +249,8 @@ def locate(cluster: Cluster, director: str, path: str) -> str:
     if section is None:
         return f"{director}: {path}" if path else director
     shared = all(
-        cluster.variable(other, section, {}) == base[section] for other in cluster.directors
+        cluster.variable(other, section, SECTIONS[section]) == base[section]
+        for other in cluster.directors
     )
     variable = cluster.variable_name(director, section) + path.removeprefix(section)
     return f"group_vars: {variable}" if shared else f"host_vars {director}: {variable}"

@@ -148,7 +148,7 @@ def _interfaces(cluster: Cluster, host: str) -> Iterator[Problem]:
             continue
         for index, each in enumerate(listed):
             try:
-                ipaddress.IPv4Interface(each if isinstance(each, str) else "")
+                ipaddress.ip_interface(each if isinstance(each, str) else "")
             except ValueError:
                 yield Problem(
                     where=f"{where}.{interface}[{index}]",

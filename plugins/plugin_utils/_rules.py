@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _hosts, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _hosts, _rules_vrrp, _view
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem, suggestion
 from ansible_collections.lvs.cluster.plugins.plugin_utils._view import InstanceView, Interfaces
@@ -31,12 +31,14 @@ def check(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> list[
         found += _differences(cluster, views)
         found += _priorities(cluster, views)
         found += _alone(cluster, views)
+        found += _rules_vrrp.check(cluster, views)
     found += _virtual_router_ids(cluster, instances, interfaces)
     found += _same_addresses(cluster, instances)
     for view in instances:
         found += _networks(cluster, view, interfaces[view.director])
     for name, document in documents.items():
         found += _services(cluster, name, document, interfaces[name])
+    found += _rules_vrrp.check_groups(cluster, documents)
     found += _unused_real_servers(cluster, documents)
     return list(dict.fromkeys(found))
 
@@ -45,12 +47,13 @@ def _differences(cluster: Cluster, views: list[InstanceView]) -> Iterator[Proble
     first = views[0]
     for other in views[1:]:
         for option, value in other.shared.items():
-            if value == first.shared[option]:
+            if value == first.shared.get(option):
                 continue
             path = f"{other.path}.{option}"
-            if option == "vrrp_mcast_group4":
+            if option.startswith("vrrp_mcast_group"):
                 path = f"global_defs.{option}"
-            shown = "" if option == "authentication" else f" ({value} and {first.shared[option]})"
+            theirs = first.shared.get(option, first.transport)
+            shown = "" if option == "authentication" else f" ({value} and {theirs})"
             yield Problem(
                 where=locate(cluster, other.director, path),
                 message=f"{option} of {other.name} must be the same on {other.director} and"
@@ -88,6 +91,8 @@ def _virtual_router_ids(
         for other in instances[:index]:
             if view.virtual_router_id is None or view.virtual_router_id != other.virtual_router_id:
                 continue
+            if (view.family, view.transport) != (other.family, other.transport):
+                continue  # their adverts never meet
             same_director = view.director == other.director
             if view.name == other.name or (same_director and view.interface == other.interface):
                 continue  # the same virtual router; or the agent's checker says it
@@ -116,6 +121,8 @@ def _same_addresses(cluster: Cluster, instances: list[InstanceView]) -> Iterator
     for view in instances:
         for address in view.addresses:
             other = seen.setdefault(address.address.ip, view)
+            if address.address.ip.is_link_local:
+                continue  # one per link, and links are not known here
             if other.name != view.name and other.director != view.director:
                 path = f"{view.path}.virtual_ipaddress[{address.index}]"
                 yield Problem(
@@ -137,7 +144,7 @@ def _networks(cluster: Cluster, view: InstanceView, declared: Interfaces) -> Ite
         )
     for address in view.addresses:
         device = address.device
-        if device is None or device == "lo":
+        if device is None or device in ("lo", view.vmac):
             continue
         where = locate(cluster, view.director, f"{view.path}.virtual_ipaddress[{address.index}]")
         if device not in declared:
@@ -149,6 +156,8 @@ def _networks(cluster: Cluster, view: InstanceView, declared: Interfaces) -> Ite
                 )
             continue
         networks = [each.network for each in declared[device]]
+        if not _declared(address.address, networks):
+            continue
         if not any(address.address.ip in network for network in networks):
             shown = ", ".join(map(str, networks)) or "none"
             yield Problem(
@@ -168,11 +177,18 @@ def _networks(cluster: Cluster, view: InstanceView, declared: Interfaces) -> Ite
             )
 
 
+def _declared(address: _view.InterfaceAddress, networks: list[Any]) -> bool:
+    """Whether the declared networks can tell about `address`: IPv6 ones are often left out."""
+    if address.ip.is_link_local:
+        return False
+    return address.version == 4 or any(network.version == 6 for network in networks)
+
+
 def _services(
     cluster: Cluster, director: str, document: Mapping[str, Any], declared: Interfaces
 ) -> Iterator[Problem]:
     own = {address.address.ip for view in _view.instances(director, document)
-           for address in view.addresses}  # fmt: skip
+           for address in (*view.addresses, *view.excluded)}  # fmt: skip
     own |= {each.ip for listed in declared.values() for each in listed}
     known = set(_hosts.addresses(cluster).values())
     known |= set(_hosts.unmanaged(cluster, director))

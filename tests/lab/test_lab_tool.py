@@ -298,11 +298,15 @@ def test_down_after_an_interrupted_up_leaves_nothing(
 ) -> None:
     del pair  # only its image is needed
     command = [str(ENTRY), "--name", "tooltest-3"]
-    tool = subprocess.Popen([*command, "up", "--topology", "pair"], stderr=subprocess.DEVNULL)
+    # A shell's background job ignores SIGINT, and so would everything started from there.
+    heeding = ("env", "--default-signal=INT")
+    tool = subprocess.Popen(
+        [*heeding, *command, "up", "--topology", "pair"], stderr=subprocess.DEVNULL
+    )
     try:
         time.sleep(after_s)
         tool.send_signal(by)
-        assert tool.wait(15) != 0
+        assert tool.wait(60) != 0
     finally:
         subprocess.run([*command, "down"], check=True, timeout=60)
     assert leftovers("tooltest-3") == []

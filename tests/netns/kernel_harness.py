@@ -29,6 +29,7 @@ from lvs_agent.core.messages import (
     StatusRequest,
     Stop,
 )
+from lvs_agent.core.model import Config
 from lvs_agent.core.wire import Decoder, encode
 from lvs_agent.proc import kernel
 from lvs_agent.proc.child import Start
@@ -126,7 +127,7 @@ class KernelProcess:
 
     def __init__(
         self,
-        document: dict[str, Any],
+        document: dict[str, Any] | Config,
         runtime_dir: Path,
         *,
         namespace: Namespace | None = None,
@@ -143,7 +144,9 @@ class KernelProcess:
         )
         supervisor_ours, supervisor_theirs = socket.socketpair()
         start = Start(
-            config=configuration.load(json.dumps(document)),
+            config=document
+            if isinstance(document, Config)
+            else configuration.load(json.dumps(document)),
             generation=generation,
             restarted=restarted,
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from lvs_agent.core.messages import (
     Ready,
     Verdict,
 )
+from netns.host_harness import Keeper, addresses, config, instance, virtual
 from netns.kernel_harness import KernelProcess, Namespace, eventually
 
 pytestmark = [
@@ -426,6 +428,283 @@ def test_nonsense_of_other_processes_is_ignored(start: Starter, namespace: Names
     assert any("ha process sent Verdict" in text for text in logged)
     assert any("health process" in text for text in logged)
     assert namespace.has("eth0", "192.0.2.99")
+
+
+# Every field, IPv6, excluded and static addresses: configurations made by hand
+
+
+def test_every_field_of_an_ipv4_address_is_in_the_kernel(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    wanted = instance(
+        virtual("10.1.0.1/24", broadcast="10.1.0.255", label="eth0:7", scope="site"),
+        virtual("10.2.0.1/32", peer="10.2.0.2"),
+        virtual("10.3.0.1/24", noprefixroute=True, preferred_lft_s=0),
+        virtual("10.4.0.1/32", "eth1", scope="link", preferred_lft_s=600),
+    )
+    keeper = Keeper(namespace, tmp_path, config(wanted))
+    assert keeper.keeper.hold("VI_1", True) is None
+    found = addresses(namespace, "eth0") | addresses(namespace, "eth1")
+    first = found["10.1.0.1"]
+    assert first["prefixlen"] == 24
+    assert (first["broadcast"], first["label"], first["scope"]) == ("10.1.0.255", "eth0:7", "site")
+    assert first["preferred_life_time"] == first["valid_life_time"] == 2**32 - 1
+    assert "noprefixroute" not in first
+    assert found["10.2.0.1"]["address"] == "10.2.0.2"  # the peer
+    assert found["10.3.0.1"]["noprefixroute"]
+    assert found["10.3.0.1"]["deprecated"]
+    assert "10.3.0.0/24" not in namespace.ip("route")
+    assert found["10.4.0.1"]["scope"] == "link"
+    assert "deprecated" not in found["10.4.0.1"]  # the kernel does not tell the rest of it
+    assert keeper.keeper.hold("VI_1", True) is None  # all are exactly so
+    assert keeper.keeper.hold("VI_1", False) is None
+    left = addresses(namespace, "eth0") | addresses(namespace, "eth1")
+    assert {one for one in left if not one.startswith("fe80")} == {"192.0.2.1"}
+
+
+def test_every_field_of_an_ipv6_address_is_in_the_kernel(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    wanted = instance(
+        virtual("2001:db8:1::1/64"),
+        virtual("2001:db8:2::1/64", home=True, mngtmpaddr=True, noprefixroute=True),
+        virtual("2001:db8:3::1/128", preferred_lft_s=0),
+        virtual("2001:db8:4::1/128", peer="2001:db8:4::2"),
+        virtual("2001:db8:5::1/64", nodad=False),
+        virtual("2001:db8:6::1/128", preferred_lft_s=600),
+        virtual("ff15::77/128", autojoin=True),
+        virtual("fe80::77/64"),
+    )
+    keeper = Keeper(namespace, tmp_path, config(wanted))
+    assert keeper.keeper.hold("VI_1", True) is None
+    found = addresses(namespace, "eth0")
+    assert found["2001:db8:1::1"]["nodad"]
+    assert found["2001:db8:1::1"]["prefixlen"] == 64
+    for flag in ("home", "mngtmpaddr", "noprefixroute"):
+        assert found["2001:db8:2::1"][flag]
+        assert flag not in found["2001:db8:1::1"]
+    assert "2001:db8:2::/64" not in namespace.ip("-6", "route")
+    assert found["2001:db8:3::1"]["deprecated"]
+    assert found["2001:db8:3::1"]["preferred_life_time"] == 0
+    assert found["2001:db8:4::1"]["address"] == "2001:db8:4::2"
+    assert "nodad" not in found["2001:db8:5::1"]
+    assert 590 <= found["2001:db8:6::1"]["preferred_life_time"] <= 600
+    assert found["2001:db8:6::1"]["valid_life_time"] == 2**32 - 1
+    assert found["ff15::77"]["autojoin"]
+    assert "ff15::77" in namespace.ip("maddr", "show", "dev", "eth0")
+    assert found["fe80::77"]["scope"] == "link"
+    before = found["2001:db8:2::1"]
+    assert keeper.keeper.hold("VI_1", True) is None  # all are exactly so
+    assert addresses(namespace, "eth0")["2001:db8:2::1"] == before
+    assert keeper.keeper.hold("VI_1", False) is None
+    left = {one for one in addresses(namespace, "eth0") if not one.startswith("fe80")}
+    assert left == {"192.0.2.1"}
+    assert "fe80::77" not in addresses(namespace, "eth0")
+
+
+def test_autojoin_joins_the_group_of_a_multicast_address(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    wanted = config(instance(virtual("239.1.2.3/32", autojoin=True)))
+    keeper = Keeper(namespace, tmp_path, wanted)
+    assert keeper.keeper.hold("VI_1", True) is None
+    assert addresses(namespace, "eth0")["239.1.2.3"]["autojoin"]
+    assert "239.1.2.3" in namespace.ip("maddr", "show", "dev", "eth0")
+    assert keeper.keeper.hold("VI_1", False) is None
+    assert "239.1.2.3" not in namespace.ip("maddr", "show", "dev", "eth0")
+
+
+def test_changed_fields_are_applied_to_a_held_instance(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    before = (virtual("2001:db8::9/128"), virtual("192.0.2.99/32"))
+    after = (
+        virtual("2001:db8::9/64", preferred_lft_s=0),
+        virtual("192.0.2.99/32", label="eth0:1", noprefixroute=True),
+    )
+    keeper = Keeper(namespace, tmp_path, config(instance(*before)))
+    keeper.keeper.hold("VI_1", True)
+    assert keeper.keeper.reconfigure(config(instance(*after))) == []
+    found = addresses(namespace, "eth0")
+    assert found["2001:db8::9"]["prefixlen"] == 64
+    assert found["2001:db8::9"]["deprecated"]
+    assert found["192.0.2.99"]["label"] == "eth0:1"
+    keeper.serve(0.1)
+    assert keeper.keeper.drift()["addresses_put_back"] == 0
+
+
+def test_renamed_instance_keeps_its_addresses(namespace: Namespace, tmp_path: Path) -> None:
+    one = instance(virtual("192.0.2.99/32"))
+    keeper = Keeper(namespace, tmp_path, config(one))
+    keeper.keeper.hold("VI_1", True)
+    other = dataclasses.replace(one, name="VI_other", priority=90)
+    assert keeper.keeper.reconfigure(config(other)) == []
+    keeper.serve(0.05)
+    assert "192.0.2.99" in addresses(namespace, "eth0")
+    assert keeper.keeper.held() == ["VI_other"]
+
+
+def test_excluded_addresses_of_any_family_are_held_with_the_instance(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    excluded = (virtual("2001:db8::77/64"), virtual("198.51.100.77/32", "eth1"))
+    wanted = config(instance(virtual("192.0.2.99/32"), excluded=excluded))
+    keeper = Keeper(namespace, tmp_path, wanted)
+    namespace.ip("addr", "add", "198.51.100.77/32", "dev", "eth1")
+    keeper.until(lambda: "198.51.100.77" not in addresses(namespace, "eth1"))
+    assert keeper.keeper.hold("VI_1", True) is None
+    assert {"192.0.2.99", "2001:db8::77"} <= set(addresses(namespace, "eth0"))
+    for address, interface in (("2001:db8::77/64", "eth0"), ("198.51.100.77/32", "eth1")):
+        assert keeper.put_back_ms(address, interface) < 100
+    assert keeper.keeper.drift()["addresses_put_back"] == 6
+    assert keeper.keeper.hold("VI_1", False) is None
+    assert "2001:db8::77" not in addresses(namespace, "eth0")
+    assert "198.51.100.77" not in addresses(namespace, "eth1")
+
+
+def test_addresses_that_the_kernel_tells_of_late_are_not_put_back(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    many = config(instance(*(virtual(f"2001:db8::{n:x}/128") for n in range(1, 501))))
+    keeper = Keeper(namespace, tmp_path, many)
+    for _ in range(3):
+        assert keeper.keeper.hold("VI_1", True) is None
+        for n in range(20):
+            if n % 5 == 0:
+                namespace.ip("link", "set", "eth1", "mtu", str(1400 + n))  # unrelated news
+            keeper.loop.turn(1_000_000)
+        assert len(addresses(namespace, "eth0")) >= 500
+        assert keeper.keeper.hold("VI_1", False) is None
+        keeper.serve(0.02)
+    assert keeper.lost == []
+    assert keeper.keeper.drift()["addresses_put_back"] == 0
+    assert keeper.keeper.drift()["addresses_removed"] == 0
+
+
+def test_address_that_came_back_with_another_prefix_is_set_right(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    keeper = Keeper(namespace, tmp_path, config(instance(virtual("2001:db8::9/64"))))
+    keeper.keeper.hold("VI_1", True)
+    keeper.serve(0.05)
+    namespace.ip("addr", "del", "2001:db8::9/64", "dev", "eth0")
+    namespace.ip("addr", "add", "2001:db8::9/128", "dev", "eth0", "nodad")
+    keeper.until(lambda: addresses(namespace, "eth0")["2001:db8::9"]["prefixlen"] == 64)
+
+
+def test_address_that_is_not_tracked_stays_away(namespace: Namespace, tmp_path: Path) -> None:
+    held = (virtual("192.0.2.99/32"), virtual("192.0.2.98/32", track=False))
+    keeper = Keeper(namespace, tmp_path, config(instance(*held)))
+    keeper.keeper.hold("VI_1", True)
+    namespace.ip("addr", "del", "192.0.2.98/32", "dev", "eth0")
+    namespace.ip("addr", "del", "192.0.2.99/32", "dev", "eth0")
+    keeper.until(lambda: "192.0.2.99" in addresses(namespace, "eth0"))
+    keeper.serve(0.1)
+    assert "192.0.2.98" not in addresses(namespace, "eth0")
+    assert keeper.keeper.hold("VI_1", True) is None  # but ha's word puts it back
+    assert "192.0.2.98" in addresses(namespace, "eth0")
+
+
+def test_ipv6_addresses_are_back_when_the_interface_is_up_again(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    keeper = Keeper(namespace, tmp_path, config(instance(virtual("2001:db8::9/64"))))
+    keeper.keeper.hold("VI_1", True)
+    namespace.ip("link", "set", "eth0", "down")
+    keeper.until(lambda: not keeper.state("eth0").running)
+    keeper.serve(0.1)
+    assert "2001:db8::9" not in addresses(namespace, "eth0")
+    namespace.ip("link", "set", "eth0", "up")
+    keeper.until(lambda: "2001:db8::9" in addresses(namespace, "eth0"))
+    assert keeper.keeper.drift()["addresses_put_back"] == 0  # nobody had removed it
+    assert not [line for line in keeper.logged if line.startswith("error")]
+
+
+def test_static_addresses_are_there_from_start_to_stop_and_put_back(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    namespace.ip("addr", "add", "198.51.100.1/24", "dev", "eth1")
+    static = (
+        virtual("198.51.100.1/24", "eth1"),
+        virtual("2001:db8::1/64", "eth1"),
+        virtual("203.0.113.1/24", "eth7"),
+    )
+    wanted = config(instance(virtual("192.0.2.99/32")), static_addresses=static)
+    keeper = Keeper(namespace, tmp_path, wanted)
+    assert {"198.51.100.1", "2001:db8::1"} <= set(addresses(namespace, "eth1"))
+    assert [line for line in keeper.logged if "eth7 does not exist" in line]
+    assert keeper.keeper.held() == []
+    namespace.ip("addr", "del", "2001:db8::1/64", "dev", "eth1")
+    keeper.until(lambda: "2001:db8::1" in addresses(namespace, "eth1"))
+    assert keeper.keeper.drift()["addresses_put_back"] == 1
+    assert keeper.lost == []  # nothing for ha to announce
+    namespace.add_interface("eth7")
+    keeper.until(lambda: "203.0.113.1" in addresses(namespace, "eth7"))
+    assert keeper.keeper.hold("VI_1", True) is None
+    assert keeper.keeper.hold("VI_1", False) is None
+    assert "198.51.100.1" in addresses(namespace, "eth1")
+    fewer = dataclasses.replace(wanted, static_addresses=static[1:])
+    assert keeper.keeper.reconfigure(fewer) == []
+    assert "198.51.100.1" not in addresses(namespace, "eth1")
+    assert keeper.stop() == []
+    assert not {"2001:db8::1", "198.51.100.1"} & set(addresses(namespace, "eth1"))
+    assert addresses(namespace, "eth7").keys().isdisjoint({"203.0.113.1"})
+
+
+def test_static_address_can_be_the_primary_one(namespace: Namespace, tmp_path: Path) -> None:
+    namespace.ip("addr", "flush", "dev", "eth0")
+    wanted = config(instance(virtual("192.0.2.99/32")), static_addresses=(virtual("192.0.2.1/24"),))
+    keeper = Keeper(namespace, tmp_path, wanted)
+    keeper.until(lambda: keeper.state("eth0").primary == "192.0.2.1")
+
+
+def test_address_that_another_host_has_is_logged_and_counted(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    # The other end of the veth is in the same namespace: to eth0 it is another host.
+    namespace.ip("addr", "add", "2001:db8::9/64", "dev", "eth0p", "nodad")
+    keeper = Keeper(namespace, tmp_path, config(instance(virtual("2001:db8::9/64", nodad=False))))
+    assert keeper.keeper.hold("VI_1", True) is None
+    keeper.until(lambda: keeper.keeper.drift()["addresses_duplicate"])
+    keeper.serve(0.1)
+    assert keeper.keeper.drift()["addresses_duplicate"] == 1
+    assert len([line for line in keeper.logged if "another host" in line]) == 1
+    _, report = keeper.keeper.report()
+    assert report[0]["duplicate"] is True
+
+
+def test_10_000_foreign_addresses_do_not_slow_down_a_takeover(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    batch = tmp_path / "batch"
+    # On eth1: the kernel itself goes through all addresses of an interface when it adds one.
+    foreign = [f"addr add 10.{n >> 8}.{n & 255}.1/32 dev eth1" for n in range(10_000)]
+    batch.write_text("\n".join(foreign) + "\n")
+    many = [virtual(f"172.16.{n >> 8}.{n & 255}/32") for n in range(500)]
+    held = config(instance(*many))
+    took: dict[str, list[float]] = {}
+    for name in ("bare", "crowded"):
+        if name == "crowded":
+            namespace.ip("-batch", str(batch))
+        keeper = Keeper(namespace, tmp_path, held, restarted=True)
+        for _ in range(5):
+            began = time.monotonic()
+            assert keeper.keeper.hold("VI_1", True) is None
+            keeper.loop.turn(0)  # what the kernel tells of it
+            took.setdefault(name, []).append((time.monotonic() - began) * 1e3)
+            keeper.keeper.hold("VI_1", False)
+            keeper.serve(0.05)
+        keeper.keeper.hold("VI_1", True)
+        keeper.serve(0.05)
+        took[f"{name}, put back"] = [keeper.put_back_ms("172.16.0.9/32", "eth0")]
+        began = time.monotonic()
+        keeper.keeper._watcher.refresh()
+        keeper.keeper._watcher.settle()
+        took[f"{name}, audit"] = [(time.monotonic() - began) * 1e3]
+        keeper.keeper.hold("VI_1", False)
+    print({name: [round(one, 1) for one in values] for name, values in took.items()})
+    assert min(took["crowded"]) < 3 * min(took["bare"]) + 20
+    assert took["crowded, put back"] < [100]
 
 
 def test_addresses_work_where_the_kernel_has_no_ipvs(start: Starter, namespace: Namespace) -> None:

@@ -119,8 +119,9 @@ def test_flood_of_garbage_makes_no_takeover_and_floods_no_log(lan: Lan) -> None:
     time.sleep(0.5)
     assert [state for _, state in b.states()] == ["BACKUP"]
     assert a.state() == "MASTER"
-    assert len(a.log()) - lines <= 2
-    assert rejected(a)["ttl"] > 10_000
+    # The reason, and that the kernel sorts the flood out from now on.
+    assert len(a.log()) - lines <= 3
+    assert 200 < rejected(a)["ttl"] < 5_000
 
 
 def test_flood_of_losing_adverts_draws_two_answers_an_interval(lan: Lan) -> None:

@@ -1,27 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network namespaces on a bridge, the real ha process in them, and keepalived as its peer.
+"""Network namespaces on a bridge, the agent in them, and keepalived as its peer.
 
-The kernel process is played by the test: it answers every Hold (or not, when told) and reports the
-namespace's real links. Everything that is started here is ended by `Lan.close`.
+`Lan.agent` runs the whole agent. `Lan.node` runs the real ha process alone: the kernel and track
+processes are played by the test, which answers every Hold (or not, when told), reports the
+namespace's real links, and says what it likes about trackers. Everything that is started here is
+ended by `Lan.close`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from lvs_agent.cli.client import ClientError, ask
 from lvs_agent.core.messages import (
+    GroupState,
     Hold,
     HoldApplied,
+    InstanceEvent,
     InstanceState,
     LinkState,
     LogLine,
@@ -29,11 +40,13 @@ from lvs_agent.core.messages import (
     StatusReply,
     StatusRequest,
     Stop,
+    TrackerState,
 )
 from lvs_agent.core.wire import Decoder, encode
 
 AGENT = Path(__file__).resolve().parents[2] / "roles/director/files/agent"
 RUNNER = Path(__file__).with_name("vrrp_runner.py")
+PROGRAM = AGENT / "bin/lvs-agent"
 INJECTOR = Path(__file__).with_name("vrrp_inject.py")
 
 
@@ -56,7 +69,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> fl
 
 
 class Node:
-    """One ha process in a namespace, and the test's side of its two channels."""
+    """One ha process in a namespace, and the test's side of its three channels."""
 
     def __init__(self, lan: Lan, host: str, document: dict[str, object], *masters: str) -> None:
         self.namespace = lan.namespace(host)
@@ -66,27 +79,22 @@ class Node:
         self.holds: list[tuple[float, Hold]] = []
         self._supervisor, supervisor = socket.socketpair()
         self._kernel, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        fds = (supervisor.fileno(), kernel.fileno())
-        # CAP_NET_RAW and nothing else, as in production.
+        self._track, track = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ends = (supervisor, kernel, track)
+        fds = [end.fileno() for end in ends]
+        # CAP_NET_RAW and nothing else, and scheduled before others, as in production.
         confined = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
         caps = [f"--{kind}=-all,+net_raw" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
         self.process = subprocess.Popen(
             [
-                *("ip", "netns", "exec", self.namespace, *confined, *caps),
-                *(
-                    sys.executable,
-                    str(RUNNER),
-                    str(fds[0]),
-                    str(fds[1]),
-                    json.dumps(document),
-                    *masters,
-                ),
+                *("ip", "netns", "exec", self.namespace, *_realtime(), *confined, *caps),
+                *(sys.executable, str(RUNNER), *map(str, fds), json.dumps(document), *masters),
             ],
             pass_fds=fds,
             env={"PYTHONPATH": str(AGENT), "PATH": os.environ["PATH"]},
         )
-        supervisor.close()
-        kernel.close()
+        for end in ends:
+            end.close()
         for end, handler in ((self._supervisor, self._note), (self._kernel, self._serve)):
             threading.Thread(target=self._read, args=(end, handler), daemon=True).start()
         self.report_links()
@@ -119,22 +127,27 @@ class Node:
         """Say something as the supervisor."""
         self._supervisor.sendall(encode(message))
 
+    def from_track(self, *messages: TrackerState) -> None:
+        """Say something as the track process."""
+        for message in messages:
+            self._track.send(encode(message))
+
     def report_links(self) -> None:
         """The kernel process's LinkState for every Ethernet interface of the namespace."""
         text = run("ip", "-n", self.namespace, "-j", "address", "show")
         for link in json.loads(text):
-            if not link or link.get("link_type") != "ether":
-                continue
-            addresses = [a["local"] for a in link["addr_info"] if a["family"] == "inet"]
-            self.from_kernel(
-                LinkState(
-                    interface=link["ifname"],
-                    index=link["ifindex"],
-                    running="LOWER_UP" in link["flags"] and "UP" in link["flags"],
-                    primary=addresses[0] if addresses else None,
-                    mac=link["address"],
-                )
-            )
+            if link and link.get("link_type") == "ether":
+                self.from_kernel(_link_state(link))
+
+    def groups(self, group: str) -> list[str]:
+        """The states that a sync group went through."""
+        told = [message for _, message in list(self.messages)]
+        return [m.state for m in told if isinstance(m, GroupState) and m.group == group]
+
+    def events(self, instance: str = "web") -> list[str]:
+        """What else was told of an instance (messages.InstanceEvent)."""
+        told = [message for _, message in list(self.messages)]
+        return [m.event for m in told if isinstance(m, InstanceEvent) and m.instance == instance]
 
     def states(self, instance: str = "web") -> list[tuple[float, str]]:
         """When the instance went into which state."""
@@ -203,19 +216,141 @@ class Node:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
         self.process.wait(5)
-        self._supervisor.close()
-        self._kernel.close()
+        for end in (self._supervisor, self._kernel, self._track):
+            end.close()
+
+
+@functools.cache
+def _realtime() -> tuple[str, ...]:
+    """What gives a program the scheduling of the service, where that is allowed."""
+    prefix = ("chrt", "--fifo", "20")
+    refused = subprocess.run([*prefix, "true"], check=False, capture_output=True, timeout=5)
+    return () if refused.returncode else prefix
+
+
+def _link_state(link: dict[str, Any]) -> LinkState:
+    """One interface of `ip -j address`."""
+    found = {"inet": list[str](), "inet6": list[str]()}
+    for address in link["addr_info"]:
+        if not address.get("tentative"):
+            found[address["family"]].append(address["local"])
+    link_local = [address for address in found["inet6"] if address.startswith("fe80:")]
+    return LinkState(
+        interface=link["ifname"],
+        index=link["ifindex"],
+        running="LOWER_UP" in link["flags"] and "UP" in link["flags"],
+        primary=found["inet"][0] if found["inet"] else None,
+        mac=link["address"],
+        primary6=link_local[0] if link_local else None,
+        sources=(*found["inet"], *found["inet6"]),
+    )
+
+
+class Agent:
+    """The whole agent on a host, with a runtime directory of its own."""
+
+    def __init__(self, lan: Lan, host: str, document: dict[str, Any]) -> None:
+        self.namespace = lan.namespace(host)
+        self._number = len(lan.agents)
+        self.directory = lan.directory / f"agent-{self._number}-{host}"
+        self.directory.mkdir()
+        self.config = self.directory / "config.json"
+        self.log_file = self.directory / "log"
+        # A Unix socket's path has 107 bytes at most, and pytest's directories are long.
+        self.runtime = Path(tempfile.mkdtemp(prefix="lvs-agent-"))
+        self.write(document)
+        self._lan, self._host = lan, host
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        options = ("--config", str(self.config), "--runtime-dir", str(self.runtime))
+        program = (sys.executable, str(PROGRAM), "run", *options)
+        return self._lan.spawn(self._host, *program, output=self.log_file, own_end=True)
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write the configuration file; `reload` puts it in force."""
+        self.config.write_text(json.dumps(document))
+
+    def reload(self, document: dict[str, Any]) -> None:
+        """Go on with another configuration."""
+        self.write(document)
+        ask("reload", self.runtime, 10)
+
+    def status(self) -> dict[str, Any]:
+        """What `lvsctl status --json` has; {} while nobody answers."""
+        try:
+            status: dict[str, Any] = ask("status", self.runtime, 5)
+        except ClientError:
+            return {}
+        return status
+
+    def instance(self, name: str = "web") -> dict[str, Any]:
+        """One entry of the status; {} while there is none."""
+        instances = self.status().get("instances", [])
+        return next((each for each in instances if each["name"] == name), {})
+
+    def state(self, name: str = "web") -> str:
+        """The state of an instance."""
+        state: str = self.instance(name).get("state", "unknown")
+        return state
+
+    def wait_for(self, state: str, timeout_s: float, name: str = "web") -> float:
+        """Wait until the instance is in `state`; the monotonic time of that."""
+        eventually(lambda: self.state(name) == state, timeout_s, f"{self.namespace} {name} {state}")
+        return time.monotonic()
+
+    def log(self) -> str:
+        """What it wrote to its standard error."""
+        return self.log_file.read_text()
+
+    def stop(self) -> None:
+        """Orderly end."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+
+    def close(self) -> None:
+        """End it in whatever state it is."""
+        end(self.process)
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+
+_NUMBERS = itertools.count()
+
+
+def side_by_side(directory: Path, hosts: dict[str, str], *scenarios: Callable[[Lan], None]) -> None:
+    """Run scenarios that mostly wait at the same time, each on a network of its own.
+
+    Raises the first one's error, after all have ended.
+    """
+
+    def play(number: int, scenario: Callable[[Lan], None]) -> None:
+        own = directory / str(number)
+        own.mkdir()
+        lan = Lan(own, hosts)
+        try:
+            scenario(lan)
+        finally:
+            lan.close()
+
+    with ThreadPoolExecutor(len(scenarios)) as pool:
+        running = [pool.submit(play, number, each) for number, each in enumerate(scenarios)]
+    for each in running:
+        each.result()
 
 
 class Lan:
-    """Hosts on one bridge, which lives in a namespace of its own."""
+    """Hosts on one bridge, which lives in a namespace of its own.
+
+    `hosts` has each one's addresses, separated by blanks; IPv6 link-local ones make themselves.
+    """
 
     def __init__(self, directory: Path, hosts: dict[str, str]) -> None:
         self.directory = directory
-        self._prefix = f"vrrp-{os.getpid()}-"
+        self._prefix = f"vrrp-{os.getpid()}-{next(_NUMBERS)}-"
         self._namespaces: list[str] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._nodes: list[Node] = []
+        self.agents: list[Agent] = []
         self._add_namespace("bridge")
         bridge = self.namespace("bridge")
         run("ip", "-n", bridge, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
@@ -230,8 +365,9 @@ class Lan:
         peer = ("peer", "name", f"to-{name}", "netns", bridge)
         run("ip", "-n", host, "link", "add", "eth0", "type", "veth", *peer)
         run("ip", "-n", bridge, "link", "set", f"to-{name}", "master", "br0", "up")
-        run("ip", "-n", host, "address", "add", address, "dev", "eth0")
         run("ip", "-n", host, "link", "set", "eth0", "up")
+        for each in address.split():
+            run("ip", "-n", host, "address", "add", each, "dev", "eth0")
 
     def namespace(self, host: str) -> str:
         """The namespace's name."""
@@ -240,6 +376,54 @@ class Lan:
     def _add_namespace(self, host: str) -> None:
         run("ip", "netns", "add", self.namespace(host))
         self._namespaces.append(self.namespace(host))
+        # An address that is still being probed for duplicates cannot send.
+        self.sysctl(
+            host, **{"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0}
+        )
+
+    def sysctl(self, host: str, **settings: int) -> None:
+        """Set kernel parameters of the namespace."""
+        words = [f"{name}={value}" for name, value in settings.items()]
+        run("ip", "netns", "exec", self.namespace(host), "sysctl", "-qw", *words)
+
+    def link_local(self, host: str, interface: str = "eth0") -> str:
+        """The IPv6 link-local address of an interface."""
+        text = run(
+            "ip", "-n", self.namespace(host), "-j", "-6", "address", "show", "dev", interface
+        )
+        found = [a["local"] for link in json.loads(text) for a in link.get("addr_info", [])]
+        return next(address for address in map(str, found) if address.startswith("fe80:"))
+
+    def mac(self, host: str, interface: str = "eth0") -> str:
+        """The Ethernet address of an interface."""
+        text = run("ip", "-n", self.namespace(host), "-j", "link", "show", "dev", interface)
+        mac: str = json.loads(text)[0]["address"]
+        return mac
+
+    def add_vmac(self, host: str, interface: str, mac: str) -> None:
+        """A VMAC interface on eth0, as the kernel process makes it."""
+        namespace = self.namespace(host)
+        macvlan = ("type", "macvlan", "mode", "private")
+        run(
+            "ip",
+            "-n",
+            namespace,
+            "link",
+            "add",
+            interface,
+            "link",
+            "eth0",
+            "address",
+            mac,
+            *macvlan,
+        )
+        run("ip", "-n", namespace, "link", "set", interface, "up")
+
+    def agent(self, host: str, document: dict[str, Any]) -> Agent:
+        """Start the whole agent on `host`."""
+        agent = Agent(self, host, document)
+        self.agents.append(agent)
+        return agent
 
     def node(self, host: str, document: dict[str, object], *masters: str) -> Node:
         """Start the ha process on `host`; `masters` are instances to adopt as MASTER."""
@@ -247,8 +431,10 @@ class Lan:
         self._nodes.append(node)
         return node
 
-    def spawn(self, host: str, *command: str, output: Path) -> subprocess.Popen[bytes]:
-        """A program on `host` that `close` ends."""
+    def spawn(
+        self, host: str, *command: str, output: Path, own_end: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """A program on `host` that `close` ends, unless the caller does (`own_end`)."""
         with output.open("wb") as stream:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", self.namespace(host), *command],
@@ -256,15 +442,39 @@ class Lan:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        if not own_end:
+            self._processes.append(process)
         return process
 
-    def inject(self, host: str, datagrams: list[bytes], rounds: int = 1, rate: int = 0) -> float:
-        """Send raw datagrams to the VRRP group from `host`; the rate reached, per second."""
+    def keepalived(self, host: str, configuration: str) -> subprocess.Popen[bytes]:
+        """Debian's keepalived on `host`; `end` stops it, its log is `keepalived_log`."""
+        file = self.directory / f"{host}-keepalived.conf"
+        file.write_text(configuration)
+        pids = (f"{self.directory}/{host}-{name}.pid" for name in ("keepalived", "vrrp"))
+        return self.spawn(
+            host,
+            *("keepalived", "-n", "-l", "-D", "-P", "-f", str(file)),
+            *("-p", next(pids), "-r", next(pids)),
+            output=self.directory / f"{host}-keepalived.log",
+        )
+
+    def keepalived_log(self, host: str) -> str:
+        """What keepalived on `host` said."""
+        return (self.directory / f"{host}-keepalived.log").read_text()
+
+    def inject(
+        self,
+        host: str,
+        datagrams: list[bytes],
+        rounds: int = 1,
+        rate: int = 0,
+        destination: str = "224.0.0.18",
+    ) -> float:
+        """Send raw datagrams from `host`; the rate reached, per second."""
         done = subprocess.run(
             [
                 *("ip", "netns", "exec", self.namespace(host)),
-                *(sys.executable, str(INJECTOR), "224.0.0.18", str(rounds), str(rate)),
+                *(sys.executable, str(INJECTOR), destination, str(rounds), str(rate)),
             ],
             input="\n".join(datagram.hex() for datagram in datagrams),
             check=True,
@@ -281,21 +491,26 @@ class Lan:
         run("ip", "-n", self.namespace(host), "link", "add", "spare", "type", "veth")
         self._cable(host, address)
 
-    def capture(self, host: str, name: str) -> Capture:
-        """Begin to capture VRRP and ARP on `host`'s eth0."""
-        return Capture(self, host, name)
+    def capture(
+        self, host: str, name: str, interface: str = "eth0", expression: str = ""
+    ) -> Capture:
+        """Begin to capture on an interface of `host`: VRRP, ARP and ICMPv6, or `expression`."""
+        return Capture(self, host, name, interface, expression or _EXPRESSION)
 
     def link(self, host: str, *change: str) -> None:
         """`ip link set` on the bridge's side of `host`'s cable."""
         run("ip", "-n", self.namespace("bridge"), "link", "set", f"to-{host}", *change)
 
     def addresses(self, host: str) -> list[str]:
-        """IPv4 addresses on `host`'s eth0."""
-        text = run("ip", "-n", self.namespace(host), "-j", "-4", "address", "show", "dev", "eth0")
-        return [a["local"] for link in json.loads(text) for a in link.get("addr_info", [])]
+        """All addresses on `host`'s interfaces but lo."""
+        text = run("ip", "-n", self.namespace(host), "-j", "address", "show", "up")
+        links = [link for link in json.loads(text) if link and link.get("ifname") != "lo"]
+        return [a["local"] for link in links for a in link.get("addr_info", [])]
 
     def close(self) -> None:
         """End what was started, remove what was made."""
+        for agent in self.agents:
+            agent.close()
         for node in self._nodes:
             node.close()
         for process in self._processes:
@@ -315,19 +530,21 @@ def end(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
             process.wait(5)
 
 
+_EXPRESSION = "ip proto 112 or ip6 proto 112 or ip proto 51 or arp or icmp6"
+
+
 class Capture:
     """tcpdump into a file, tshark to read it."""
 
-    def __init__(self, lan: Lan, host: str, name: str) -> None:
+    def __init__(self, lan: Lan, host: str, name: str, interface: str, expression: str) -> None:
         self._file = lan.directory / f"{name}.pcap"
         log = lan.directory / f"{name}.log"
-        expression = ("ip", "proto", "112", "or", "arp")
         self._process = lan.spawn(
             host,
             *(
                 "tcpdump",
                 "-i",
-                "eth0",
+                interface,
                 "-U",
                 "--immediate-mode",
                 "-s",
@@ -338,7 +555,7 @@ class Capture:
                 str(self._file),
                 "-Z",
                 "root",
-                *expression,
+                expression,
             ),
             output=log,
         )

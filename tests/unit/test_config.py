@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
+import bad_vrrp_documents
 import pytest
 from bad_documents import GOOD, SLIPS, Slip
+from full_document import FULL
 from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent import config
-from lvs_agent.core.model import HttpCheck, TcpCheck
+from lvs_agent.core.model import Config, HttpCheck, PassAuthentication, TcpCheck
 from lvs_agent.status_codes import parse_status_codes
 
 
@@ -21,11 +24,18 @@ def errors_of(text: str) -> list[str]:
     return [str(error) for error in caught.value.errors]
 
 
-@pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.name)
+@pytest.mark.parametrize("slip", [*SLIPS, *bad_vrrp_documents.SLIPS], ids=lambda slip: slip.name)
 def test_a_slip_is_one_error_with_its_path_and_what_to_do(slip: Slip) -> None:
     (error,) = errors_of(json.dumps(slip.document()))
     assert error.startswith(f"{slip.path}: ")
     assert slip.words in error
+
+
+def test_a_document_with_everything_is_accepted() -> None:
+    accepted = config.from_document(FULL)
+    assert all(
+        getattr(accepted, name) for name in Config.__dataclass_fields__ if "virtual" not in name
+    )
 
 
 def test_all_errors_come_at_once() -> None:
@@ -78,19 +88,24 @@ def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, .
     return found
 
 
-@given(st.sampled_from([place for place in places(GOOD) if place]), JSON_VALUES)
+@pytest.mark.parametrize("good", [GOOD, FULL], ids=["services", "everything"])
+@given(st.data())
 def test_any_value_anywhere_gives_a_configuration_or_errors_with_paths(
-    place: tuple[object, ...], value: object
+    good: dict[str, Any], data: st.DataObject
 ) -> None:
-    document = copy.deepcopy(GOOD)
-    holder = document
+    document = copy.deepcopy(good)
+    place = data.draw(st.sampled_from([place for place in places(good) if place]))
+    holder: Any = document
     for key in place[:-1]:
-        holder = holder[key]  # type: ignore[index]
-    holder[place[-1]] = value  # type: ignore[index]
+        holder = holder[key]
+    holder[place[-1]] = data.draw(JSON_VALUES)
+    text = json.dumps(document)
     try:
-        config.load(json.dumps(document))
+        config.load(text)
     except config.ConfigRejected as rejected:
         assert all(error.path for error in rejected.errors)
+    else:
+        assert all(warning.path for warning in config.lint(text))
 
 
 def test_what_one_option_takes_from_another_is_filled_in() -> None:
@@ -99,8 +114,8 @@ def test_what_one_option_takes_from_another_is_filled_in() -> None:
     web["real_servers"]["rs2"]["tcp_check"] = {"connect_timeout": 0.25}
     loaded = config.from_document(document)
     (instance,) = loaded.vrrp_instances
-    assert (instance.version, instance.mcast_group4) == (2, "224.200.100.18")
-    assert instance.auth_pass == b"zrs66zrs"
+    assert (instance.version, instance.mcast_group) == (2, "224.200.100.18")
+    assert instance.authentication == PassAuthentication(data=b"zrs66zrs")
     assert [address.label for address in instance.addresses] == ["eno16777736:0", None]
     (server,) = loaded.virtual_servers
     assert server.sorry_server is not None
@@ -118,7 +133,9 @@ def test_a_long_or_short_password_is_the_eight_bytes_of_the_protocol() -> None:
     for password, wire in (("long-password", b"long-pas"), ("abc", b"abc\0\0\0\0\0")):
         document = copy.deepcopy(GOOD)
         document["vrrp_instances"]["VI_1"]["authentication"]["auth_pass"] = password
-        assert config.from_document(document).vrrp_instances[0].auth_pass == wire
+        assert config.from_document(document).vrrp_instances[
+            0
+        ].authentication == PassAuthentication(data=wire)
 
 
 @pytest.mark.parametrize(

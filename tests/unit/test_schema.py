@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from lvs_agent import schema
-from lvs_agent.config import _CHECKS
+from lvs_agent.config.walk import check_value
 from lvs_agent.schema import Block, Kind, Option
 
 
@@ -33,7 +33,7 @@ def test_option_is_described_and_accepts_its_own_default_and_example(path: str) 
     for value in (option.default, option.example):
         errors: list[str] = []
         if value is not None:
-            _CHECKS[option.kind](option, value, path, lambda *error: errors.append(str(error)))  # noqa: B023
+            check_value(option, value, path, lambda *error: errors.append(str(error)))  # noqa: B023
         assert not errors
 
 
@@ -47,3 +47,17 @@ def test_names_of_a_block_are_unique(path: str) -> None:
 
 def test_passwords_are_marked_secret() -> None:
     assert OPTIONS["vrrp_instances.authentication.auth_pass"].secret
+    assert OPTIONS["global_defs.smtp_password"].secret
+
+
+def test_what_is_not_supported_is_not_an_option_and_has_advice() -> None:
+    known = {option.name for option in OPTIONS.values()}
+    assert not known & set(schema.NOT_SUPPORTED)
+    assert all(len(advice) > 10 for advice in schema.NOT_SUPPORTED.values())
+
+
+def test_every_default_that_names_another_option_names_one_that_exists() -> None:
+    for option in OPTIONS.values():
+        words = (option.default_doc or "").split(",")[0]
+        if words.startswith("global_defs."):
+            assert words in OPTIONS, option.name

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from lvs_agent import schema
+from lvs_agent.schema import Kind
+
 from lvs_generate import NOTICE
 from lvs_generate.walk import blocks
 
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 
 def defaults() -> str:
-    """`DEFAULTS`: block.option -> value, for every option with a plain default."""
+    """`DEFAULTS`: block.option -> value, for every option with a plain default; `SECTIONS`."""
     lines = [_HEADER, "from typing import Any, Final", "", "DEFAULTS: Final[dict[str, Any]] = {"]
     for block in blocks():
         for option in block.options:
@@ -22,6 +25,14 @@ def defaults() -> str:
                 lines.append(f'    "{block.name}.{option.name}": {option.default},')
             elif isinstance(option.default, str):
                 lines.append(f'    "{block.name}.{option.name}": "{option.default}",')
+    lines += [
+        "}",
+        "",
+        "# What the inventory says in variables of these names, and what an absent one is.",
+    ]
+    lines += ["SECTIONS: Final[dict[str, Any]] = {"]
+    for option in schema.DOCUMENT.options:
+        lines.append(f'    "{option.name}": {"[]" if option.kind is Kind.BLOCKS else "{}"},')
     return "\n".join([*lines, "}", ""])
 
 

@@ -13,6 +13,10 @@ from lvs_generate import NOTICE
 from lvs_generate.walk import blocks
 
 _IPV4 = {"type": "string", "format": "ipv4"}
+_ADDRESS = {"type": "string"}
+_FLAG = {"type": "boolean"}
+_NUMBER_OR_TEXT = {"type": ["integer", "string"]}
+_TEXTS = {"type": "array", "items": {"type": "string"}}
 _NAME_PATTERN = "^lvs_(?!(?:{})$)"
 
 
@@ -59,7 +63,8 @@ def _block(block: Block, prefix: str) -> dict[str, Any]:
     ]
     if required and not prefix:
         result["required"] = required
-    return {"anyOf": [{"type": "string"}, result]} if block.line else result
+    other = [*([{"type": "string"}] if block.line else []), *([_FLAG] if block.flag else [])]
+    return {"anyOf": [*other, result]} if other else result
 
 
 def _option(option: Option, prefix: str) -> dict[str, Any]:
@@ -75,11 +80,11 @@ def _option(option: Option, prefix: str) -> dict[str, Any]:
 def _shape(option: Option, prefix: str) -> dict[str, Any]:
     reference = {"$ref": f"#/$defs/{prefix}{option.block.name}"} if option.block else {}
     match option.kind:
-        case Kind.INTEGER | Kind.SECONDS:
+        case Kind.INTEGER | Kind.SECONDS | Kind.MILLISECONDS:
             kind = "integer" if option.kind is Kind.INTEGER else "number"
             return {"type": kind, **_bounds(option, "minimum", "maximum")}
         case Kind.BOOLEAN:
-            return {"type": "boolean"}
+            return dict(_FLAG)
         case Kind.STRING | Kind.INTERFACE:
             return {"type": "string", **_bounds(option, "minLength", "maxLength")}
         case Kind.CHOICE:
@@ -87,8 +92,12 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             return {"enum": [*option.choices, *numbers]}
         case Kind.IPV4:
             return dict(_IPV4)
-        case Kind.CIDR:
-            return {"type": "string"}
+        case Kind.IP | Kind.CIDR | Kind.PREFIX | Kind.BROADCAST | Kind.MAC:
+            return dict(_ADDRESS)
+        case Kind.TABLE | Kind.PROTOCOL | Kind.IP_PROTOCOL | Kind.MARK | Kind.PORTS | Kind.LIFETIME:
+            return dict(_NUMBER_OR_TEXT)
+        case Kind.STRINGS | Kind.COMMAND | Kind.WORDS:
+            return {"anyOf": [{"type": "string"}, dict(_TEXTS)]}
         case Kind.STATUS_CODES:
             return {"type": ["integer", "string", "array"]}
         case Kind.BLOCK:

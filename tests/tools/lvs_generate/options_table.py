@@ -10,33 +10,68 @@ from lvs_generate import NOTICE
 from lvs_generate.walk import blocks
 
 _INTRODUCTION = """
-The inventory says the cluster once, in three variables of the group `lvs_directors` (or `all`):
-`lvs_global_defs`, `lvs_vrrp_instances` and `lvs_virtual_servers`. What differs on one director goes
-into its host_vars under `lvs_host`, a mapping with the same three keys without their prefix, which
-is merged over the others: mappings merge, anything else replaces, null removes. The agent's own
-file `/etc/lvs-agent/config.json` has the three keys without prefix too.
+The inventory says the cluster once, in variables of the group `lvs_directors` (or `all`). What
+differs on one director goes into its host_vars under `lvs_host`, a mapping with the same keys
+without the prefix `lvs_`, which is merged over the others: mappings merge, anything else replaces,
+null removes. The agent's own file `/etc/lvs-agent/config.json` has the keys without prefix too.
 
 | variable | where | what |
 |---|---|---|
-| `lvs_global_defs` | group_vars | [global_defs](#global_defs) |
-| `lvs_vrrp_instances` | group_vars | name: [vrrp_instance](#vrrp_instance) |
-| `lvs_virtual_servers` | group_vars | name: [virtual_server](#virtual_server) |
+{variables}
 | `lvs_host` | host_vars of a director | what differs there |
 | `lvs_address` | host_vars | its address in the cluster's network; required for real servers |
 | `lvs_interfaces` | host_vars of a director | its interfaces and their addresses, such as \
-`{eth0: [172.16.1.9/16]}`; lets the controller check interfaces and networks |
+`{{eth0: [172.16.1.9/16]}}`; lets the controller check interfaces and networks |
 | `lvs_unmanaged_real_servers` | group_vars | addresses of real servers out of Ansible's hands |
 
 A real server with the name of a host of the group `lvs_real_servers` takes its `ip` from that
 host's `lvs_address` if it has none.
+
+Options have keepalived's names and, where not said otherwise, its defaults. Where keepalived has a
+line, such as an address or a route, the same line is accepted as a string. A list of one may be
+written without the list.
+
+Commands are a text or a list of words. The text is split like a shell's words, but there is no
+shell: `|`, `&&`, `$` and the like are refused, and the first word is the full path of a program.
+"""
+
+_WARNINGS = """
+## Warnings
+
+`lvs-agent check FILE` prints warnings about what is allowed and rarely meant, on standard error,
+and still exits with 0; the playbook shows the same, and what only the directors together show: a
+nopreempt or use_vmac that they do not share, a tracker's weight that is too small to move an
+instance.
+"""
+
+_UNSUPPORTED = """
+## Keywords of keepalived that are not options
+
+They are refused with the same advice, never ignored.
+
+| keyword | advice |
+|---|---|
 """
 
 
 def text() -> str:
     """docs/options.md."""
-    parts = [f"# Options\n\n<!-- {NOTICE} -->\n{_INTRODUCTION}"]
+    variables = "\n".join(_variable(option) for option in schema.DOCUMENT.options)
+    parts = [f"# Options\n\n<!-- {NOTICE} -->\n{_INTRODUCTION.format(variables=variables)}"]
     parts += [_section(block) for block in blocks() if block is not schema.DOCUMENT]
-    return "\n".join(parts)
+    return "\n".join([*parts, _WARNINGS.lstrip("\n"), _unsupported()])
+
+
+def _variable(option: Option) -> str:
+    return f"| `lvs_{option.name}` | group_vars | {_value(option)}. {option.doc} |"
+
+
+def _unsupported() -> str:
+    names: dict[str, list[str]] = {}
+    for name, advice in schema.NOT_SUPPORTED.items():
+        names.setdefault(advice, []).append(f"`{name}`")
+    rows = [f"| {', '.join(listed)} | {advice} |" for advice, listed in names.items()]
+    return _UNSUPPORTED.lstrip("\n") + "\n".join(rows) + "\n"
 
 
 def _section(block: Block) -> str:
@@ -46,30 +81,34 @@ def _section(block: Block) -> str:
 
 
 def _row(option: Option) -> str:
-    example = "" if option.example is None else f" Example: `{option.example}`."
+    example = "" if option.example is None else f" Example: `{_shown(option.example)}`."
     cells = (f"`{option.name}`", _value(option), _default(option), f"{option.doc}{example}")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _shown(value: object) -> str:
+    return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
 
 
 def _value(option: Option) -> str:
     block = f"[{option.block.name}](#{option.block.name})" if option.block else ""
     match option.kind:
         case Kind.BLOCK:
-            return block
+            return f"boolean or {block}" if option.block and option.block.flag else block
         case Kind.BLOCKS:
             return f"list of {block}"
         case Kind.NAMED_BLOCKS:
             return f"name: {block}"
         case Kind.CHOICE:
             return ", ".join(f"`{choice}`" for choice in option.choices)
-        case Kind.INTEGER | Kind.SECONDS:
+        case Kind.INTEGER | Kind.SECONDS | Kind.MILLISECONDS:
             return f"{option.kind}{_bounds(option)}"
         case _:
             return str(option.kind)
 
 
 def _bounds(option: Option) -> str:
-    unit = f" {option.unit}" if option.unit and option.kind is not Kind.SECONDS else ""
+    unit = f" {option.unit}" if option.unit and option.kind is Kind.INTEGER else ""
     if option.minimum is None or option.maximum is None:
         return unit
     return f", {option.minimum:.15g} to {option.maximum:.15g}{unit}"

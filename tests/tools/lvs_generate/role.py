@@ -14,11 +14,15 @@ from lvs_generate import NOTICE
 _TYPES = {
     Kind.INTEGER: "int",
     Kind.SECONDS: "float",
+    Kind.MILLISECONDS: "float",
     Kind.BOOLEAN: "bool",
-    Kind.STATUS_CODES: "raw",
     Kind.BLOCK: "dict",
     Kind.NAMED_BLOCKS: "dict",
-    Kind.BLOCKS: "list",
+    # Several notations; the agent's checker reads them.
+    Kind.STRINGS: "raw",
+    Kind.COMMAND: "raw",
+    Kind.STATUS_CODES: "raw",
+    Kind.BLOCKS: "raw",
 }
 _SEE = "Its options are in C(docs/options.md)."
 
@@ -29,9 +33,9 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         {
             "type": "dict",
             "description": [
-                "What differs on this director. A mapping with C(global_defs), C(vrrp_instances)"
-                " and C(virtual_servers) that is merged over the variables of the group;"
-                " mappings merge, anything else replaces, null removes."
+                "What differs on this director. A mapping with the names above, such as"
+                " C(vrrp_instances), without their prefix. It is merged over the variables of the"
+                " group; mappings merge, anything else replaces, null removes."
             ],
         },
     ),
@@ -64,6 +68,18 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         {
             "type": "dict",
             "description": ["Kernel parameters to set on the director, and to keep over a reboot."],
+        },
+    ),
+    "director_writable_paths": (
+        [],
+        {
+            "type": "list",
+            "elements": "path",
+            "description": [
+                "Directories that the agent and its scripts may write to besides its own"
+                " (V(/run/lvs-agent) and V(/var/lib/lvs-agent)). To its unit, everything else is"
+                " read-only."
+            ],
         },
     ),
     "director_check_interfaces": (
@@ -102,9 +118,9 @@ def argument_specs() -> str:
                 "description": [
                     "Installs, configures and supervises lvs-agent, which holds virtual addresses"
                     " by VRRP and balances virtual servers over checked real servers by IPVS.",
-                    "The variables take what the inventory says once for the cluster in"
-                    " C(lvs_global_defs), C(lvs_vrrp_instances), C(lvs_virtual_servers) and, for"
-                    " each director, C(lvs_host).",
+                    "The variables take what the inventory says once for the cluster in variables"
+                    " of the same names with the prefix C(lvs_), such as C(lvs_vrrp_instances), and"
+                    " for each director in C(lvs_host).",
                 ],
                 "author": ["The lvs.cluster developers"],
                 "version_added": "0.1.0",
@@ -135,7 +151,10 @@ def argument_specs() -> str:
 def _argument(option: Option) -> dict[str, Any]:
     argument: dict[str, Any] = {"type": _TYPES.get(option.kind, "str")}
     text = [_sentence(option.doc)]
-    if option.kind is Kind.BLOCK and option.block is not None:
+    if option.block is not None and option.block.line and option.kind is Kind.BLOCK:
+        argument["type"] = "raw"
+        text.append(_SEE)
+    elif option.kind is Kind.BLOCK and option.block is not None:
         argument["options"] = _options(option.block)
     elif option.block is not None:
         text.append(_SEE)
@@ -164,11 +183,15 @@ def _sentence(text: str) -> str:
 def defaults() -> str:
     """`defaults/main.yml`."""
     values: dict[str, Any] = {
-        f"director_{option.name}": f"{{{{ lvs_{option.name} | default({{}}) }}}}"
+        f"director_{option.name}": f"{{{{ lvs_{option.name} | default({_empty(option)}) }}}}"
         for option in schema.DOCUMENT.options
     }
     values |= {name: default for name, (default, _) in _OWN.items()}
     return _yaml(values)
+
+
+def _empty(option: Option) -> str:
+    return "[]" if option.kind is Kind.BLOCKS else "{}"
 
 
 class _Dumper(yaml.SafeDumper):

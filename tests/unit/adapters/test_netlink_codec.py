@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent.adapters import address_netlink, ipvs_answers, ipvs_codec, rtnetlink
 from lvs_agent.adapters.netlink import HEADER, Refusal, _refusal, attributes, messages
-from lvs_agent.core.host import AddressChanged, AddressGone, LinkChanged, LinkGone
+from lvs_agent.core.host_facts import (
+    AddressChanged,
+    AddressGone,
+    HostAddress,
+    LinkChanged,
+    LinkGone,
+)
 from lvs_agent.core.ipvs.model import (
     DeleteDestination,
     DeleteService,
@@ -254,20 +260,85 @@ def test_monitor_understands_addresses_and_links_and_skips_the_rest() -> None:
     attrs = [["IFA_LOCAL", "192.0.2.2"], ["IFA_ADDRESS", "192.0.2.2"], ["IFA_LABEL", "eth0"]]
     added = rtnl(ifaddrmsg(), 20, family=2, index=3, prefixlen=24, flags=1, attrs=attrs)
     gone = rtnl(ifaddrmsg(), 21, family=2, index=3, prefixlen=24, attrs=attrs)
-    other = rtnl(ifaddrmsg(), 20, family=10, index=3, attrs=[["IFA_ADDRESS", "2001:db8::1"]])
+    six = rtnl(ifaddrmsg(), 20, family=10, index=3, attrs=[["IFA_ADDRESS", "2001:db8::1"]])
+    other = rtnl(ifaddrmsg(), 20, family=11, index=3, attrs=[])
     names = [["IFLA_IFNAME", "eth0"], ["IFLA_ADDRESS", "02:00:00:00:00:01"]]
     link = rtnl(ifinfmsg(), 16, family=0, index=3, flags=0x41, attrs=names)
     port = rtnl(ifinfmsg(), 17, family=7, index=3, attrs=names)  # AF_BRIDGE: left a bridge
     away = rtnl(ifinfmsg(), 17, family=0, index=3, attrs=names)
-    events = rtnetlink.decode(added + gone + other + link + port + away)
-    assert [type(event) for event in events] == [AddressChanged, AddressGone, LinkChanged, LinkGone]
-    changed, _, new_link, gone_link = events
+    events = rtnetlink.decode(added + gone + six + other + link + port + away)
+    kinds = [AddressChanged, AddressGone, AddressChanged, LinkChanged, LinkGone]
+    assert [type(event) for event in events] == kinds
+    changed, _, changed6, new_link, gone_link = events
+    assert isinstance(changed6, AddressChanged)
+    assert changed6.address.address == "2001:db8::1"
     assert isinstance(changed, AddressChanged)
     assert changed.address.secondary
     assert isinstance(new_link, LinkChanged)
     assert new_link.link.running
     assert new_link.link.mac == "02:00:00:00:00:01"
     assert gone_link == LinkGone(index=3)
+
+
+def test_every_attribute_of_an_address_is_read() -> None:
+    lifetimes = {"ifa_preferred": 60, "ifa_valid": 0xFFFFFFFF, "cstamp": 1, "tstamp": 2}
+    attrs = [
+        ["IFA_LOCAL", "192.0.2.2"],
+        ["IFA_ADDRESS", "192.0.2.3"],
+        ["IFA_BROADCAST", "192.0.2.255"],
+        ["IFA_LABEL", "eth0:7"],
+        ["IFA_FLAGS", 0x281],
+        ["IFA_CACHEINFO", lifetimes],
+    ]
+    data = rtnl(ifaddrmsg(), 20, family=2, index=3, prefixlen=24, flags=1, scope=200, attrs=attrs)
+    (event,) = rtnetlink.decode(data)
+    assert event == AddressChanged(
+        HostAddress(
+            3, "192.0.2.2", 24, "site", 0x281, "192.0.2.255", "eth0:7", "192.0.2.3", 60
+        )
+    )  # fmt: skip
+
+
+def test_macvlan_is_told_with_kind_mode_and_what_it_stands_on() -> None:
+    info = [
+        ["IFLA_INFO_KIND", "macvlan"],
+        ["IFLA_INFO_DATA", {"attrs": [["IFLA_MACVLAN_MODE", "private"]]}],
+    ]
+    attrs = [["IFLA_IFNAME", "vrrp.51"], ["IFLA_LINK", 3], ["IFLA_LINKINFO", {"attrs": info}]]
+    (event,) = rtnetlink.decode(rtnl(ifinfmsg(), 16, family=0, index=9, flags=0x41, attrs=attrs))
+    assert isinstance(event, LinkChanged)
+    link = event.link
+    assert (link.kind, link.mode, link.lower, link.mac) == ("macvlan", 1, 3, None)
+
+
+@given(st.sampled_from([16, 17, 20, 21]), st.binary(max_size=200))
+def test_hostile_changes_of_the_host_raise_nothing(kind: int, body: bytes) -> None:
+    data = HEADER.pack(HEADER.size + len(body), kind, 0, 0, 0) + body
+    assert len(rtnetlink.decode(data)) <= 1
+
+
+def test_ipv6_address_is_added_with_flags_peer_and_lifetime() -> None:
+    address = VirtualAddress(
+        address="2001:db8::9",
+        prefix_length=64,
+        interface="eth0",
+        peer="2001:db8::8",
+        home=True,
+        nodad=True,
+        mngtmpaddr=True,
+        noprefixroute=True,
+        autojoin=True,
+        preferred_lft_s=0,
+    )
+    decoded = ifaddrmsg(address_netlink.encode_add(address, 7))
+    decoded.decode()
+    assert (decoded["family"], decoded["prefixlen"], decoded["scope"]) == (10, 64, 0)
+    assert decoded.get_attr("IFA_LOCAL") == "2001:db8::9"
+    assert decoded.get_attr("IFA_ADDRESS") == "2001:db8::8"
+    assert decoded.get_attr("IFA_FLAGS") == 0x712
+    assert decoded.get_attr("IFA_CACHEINFO")["ifa_preferred"] == 0
+    assert decoded.get_attr("IFA_CACHEINFO")["ifa_valid"] == 0xFFFFFFFF
+    assert decoded.get_attr("IFA_PROTO") is None  # whose address it is is not ours to say
 
 
 def test_refusal_has_the_kernels_own_words() -> None:

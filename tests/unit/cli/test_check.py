@@ -28,6 +28,34 @@ def test_good_file_exits_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == f"{path}: good\n"
 
 
+def test_warnings_are_on_standard_error_and_the_file_is_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "a.json", GOOD)
+    assert agent.main(["check", path]) == 0
+    written = capsys.readouterr()
+    assert written.out == f"{path}: good\n"
+    assert written.err.startswith(f"{path}: warning: vrrp_instances.VI_1.priority: is not set")
+    assert agent.main(["check", "--json", path]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert file["ok"] is True
+    assert [each["path"] for each in file["warnings"]] == ["vrrp_instances.VI_1.priority"]
+
+
+def test_a_vmac_is_not_expected_on_the_host(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(json.dumps(GOOD))
+    document["vrrp_instances"]["VI_1"] |= {
+        "use_vmac": True,
+        "virtual_ipaddress_excluded": ["10.0.0.10 dev nosuch2"],
+    }
+    path = write(tmp_path / "a.json", document)
+    assert agent.main(["check", "--host", path]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "virtual_ipaddress_excluded[0].dev: this host has no interface nosuch2" in line
+
+
 def test_all_errors_of_all_files_are_printed_with_file_and_path(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,6 +90,21 @@ def test_fault_missing_address_and_silent_process_are_warned_of() -> None:
     assert "process health does not answer (never reported)" in text
 
 
+def test_what_the_kernel_cannot_do_and_a_second_master_are_warned_of() -> None:
+    document = status(
+        firewall={"error": "not supported; no_accept does not work"},
+        sync_daemon={"error": None},
+        links=[{"interface": "vrrp.51", "error": "no module"}, {"interface": "eth0"}],
+    )
+    document["instances"][0]["dual_active"] = {"active": True, "source": "10.0.0.3"}
+    text = render(document)
+    assert "! firewall: not supported; no_accept does not work" in text
+    assert "! vrrp.51: no module" in text
+    assert "! VI_1: 10.0.0.3 acts as master at the same time as this director" in text
+    assert "sync_daemon" not in text
+    assert "eth0: None" not in text
+
+
 def test_sorry_server_in_the_table_is_shown_as_such() -> None:
     one = status()
     one["services"][0]["destinations"] = [{"address": "127.0.0.1", "port": 80, "active": 1}]
@@ -106,6 +121,23 @@ def test_thousands_of_healthy_servers_are_summed_up() -> None:
     assert "and 949 more that are up" in text
     assert "DOWN   w7" in text
     assert len(text.splitlines()) < 80
+
+
+def test_weights_groups_and_trackers_are_shown_with_what_is_wrong_first() -> None:
+    one = status()
+    one["instances"][0] |= {"priority": 80, "base_priority": 100, "weights": ["script chk -20"]}
+    one["sync_groups"] = [
+        {"name": "both", "state": "MASTER", "since_s": 5, "members": ["in", "out"]}
+    ]
+    one["trackers"] = [
+        {"type": "file", "name": "maintenance", "up": True, "value": -20, "reason": "a number"},
+        {"type": "script", "name": "chk", "up": False, "reason": "exit status 1"},
+    ]
+    lines = render(one).splitlines()
+    assert any("priority 80 instead of 100 (script chk -20)" in line for line in lines)
+    assert "  both: MASTER for 5 s; in, out" in lines
+    first = lines.index("  script chk: DOWN; exit status 1")
+    assert lines[first + 1] == "  file maintenance: -20; a number"
 
 
 def test_terminal_commands_of_a_hostile_server_are_escaped() -> None:

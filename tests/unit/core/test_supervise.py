@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from lvs_agent.core.messages import (
     Ready,
     Reconfigure,
     Stop,
+    Verdict,
 )
 from lvs_agent.core.orders import (
     Abort,
@@ -30,7 +33,14 @@ from lvs_agent.core.orders import (
     Tell,
     describe_exit,
 )
-from lvs_agent.core.supervise import NAMES, RELOAD_NS, TICK_NS, Stage, Supervision
+from lvs_agent.core.supervise import (
+    NAMES,
+    RELOAD_NS,
+    TICK_NS,
+    UNTOLD_LIMIT,
+    Stage,
+    Supervision,
+)
 
 MASTER = InstanceState(
     instance="VI_1", state="MASTER", previous="BACKUP", priority=150, reason="timer"
@@ -70,7 +80,7 @@ def run_ticks(
 def test_begin_forks_every_child_once() -> None:
     supervision = Supervision(generation=1, advert_ints_ns={})
     actions = supervision.begin(0)
-    assert [fork.name for fork in forks(actions)] == ["kernel", "health", "ha"]
+    assert [fork.name for fork in forks(actions)] == ["kernel", "health", "track", "ha"]
     assert not any(fork.restarted or fork.adopt for fork in forks(actions))
 
 
@@ -79,6 +89,7 @@ def test_agent_is_ready_when_the_last_child_is() -> None:
     supervision.begin(0)
     assert supervision.said("ha", Ready(generation=1), 0) == ()
     assert supervision.said("kernel", Ready(generation=1), 0) == ()
+    assert supervision.said("track", Ready(generation=1), 0) == ()
     assert supervision.said("health", Ready(generation=1), 0) == (AgentReady(),)
     assert supervision.said("health", Ready(generation=1), 0) == ()
 
@@ -90,7 +101,9 @@ def test_dead_ha_is_forked_at_once_and_the_new_one_adopts_its_states() -> None:
     assert forks(actions) == [Fork(name="ha", restarted=True, adopt=(MASTER,))]
     assert told(actions) == [
         ("kernel", ProcessDied(name="ha")),
+        ("track", ProcessDied(name="ha")),
         ("kernel", ProcessRestarted(name="ha")),
+        ("track", ProcessRestarted(name="ha")),
     ]
 
 
@@ -221,15 +234,16 @@ def reconfigure(supervision: Supervision, now_ns: int = 0) -> tuple[Action, ...]
     )
 
 
-def test_reload_goes_to_kernel_health_ha_in_this_order_and_ends_with_the_last_ready() -> None:
+def test_reload_goes_to_kernel_health_track_ha_in_this_order_and_ends_with_the_last_ready() -> None:
     supervision = started()
     assert told(reconfigure(supervision)) == [
         (name, Reconfigure(generation=2, document=f"document of {name}"))
-        for name in ("kernel", "health", "ha")
+        for name in ("kernel", "health", "track", "ha")
     ]
     assert supervision.reloading
     assert supervision.said("ha", Ready(generation=1), 1) == ()
     assert supervision.said("ha", Ready(generation=2), 1) == ()
+    assert supervision.said("track", Ready(generation=2), 1) == ()
     assert supervision.said("kernel", Ready(generation=2), 1) == ()
     assert supervision.said("health", Ready(generation=2), 1) == (
         ReloadDone(generation=2, missing=()),
@@ -240,7 +254,7 @@ def test_reload_goes_to_kernel_health_ha_in_this_order_and_ends_with_the_last_re
 def test_reload_that_a_child_does_not_confirm_ends_at_its_deadline() -> None:
     supervision = started()
     reconfigure(supervision)
-    for name in ("kernel", "ha"):
+    for name in ("kernel", "track", "ha"):
         supervision.said(name, Ready(generation=2), 1)
     done = [
         action for action in run_ticks(supervision, 0, RELOAD_NS) if isinstance(action, ReloadDone)
@@ -260,7 +274,7 @@ def test_child_that_dies_during_a_reload_confirms_with_its_successor() -> None:
     supervision = started()
     reconfigure(supervision)
     supervision.died("kernel", KILLED, 1)
-    for name in ("ha", "health"):
+    for name in ("ha", "health", "track"):
         supervision.said(name, Ready(generation=2), 2)
     assert ReloadDone(generation=2, missing=()) in supervision.said(
         "kernel", Ready(generation=2), 3
@@ -273,8 +287,13 @@ def test_child_that_dies_during_a_reload_confirms_with_its_successor() -> None:
 def test_stop_lets_ha_hand_over_before_the_others_are_told() -> None:
     supervision = started()
     assert told(supervision.stop(0)) == [("ha", Stop())]
-    assert told(supervision.died("ha", 0, 1)) == [("kernel", Stop()), ("health", Stop())]
+    assert told(supervision.died("ha", 0, 1)) == [
+        ("kernel", Stop()),
+        ("health", Stop()),
+        ("track", Stop()),
+    ]
     assert supervision.died("health", 0, 2) == ()
+    assert supervision.died("track", 0, 2) == ()
     assert supervision.died("kernel", 0, 3) == (Exit(clean=True),)
     assert supervision.stage is Stage.DONE
 
@@ -285,7 +304,7 @@ def test_second_stop_changes_nothing() -> None:
     assert supervision.stop(1) == ()
 
 
-@pytest.mark.parametrize("stuck", [("ha",), ("kernel",), ("health",), ("ha", "kernel", "health")])
+@pytest.mark.parametrize("stuck", [("ha",), ("kernel",), ("health",), ("track",), NAMES])
 def test_stop_ends_within_four_seconds_whoever_hangs(stuck: tuple[str, ...]) -> None:
     supervision = started()
     pending = list(supervision.stop(0))
@@ -318,6 +337,7 @@ def test_stop_without_a_kernel_process_forks_one_to_remove_what_is_left() -> Non
     assert forks(actions) == [Fork(name="kernel", restarted=True, adopt=())]
     assert ("kernel", Stop()) in told(actions)
     supervision.died("kernel", 0, 3)
+    supervision.died("track", 0, 3)
     assert supervision.died("health", 0, 4) == (Exit(clean=False),)
 
 
@@ -331,7 +351,9 @@ def test_nobody_is_restarted_while_stopping() -> None:
 def test_stop_during_a_reload_answers_those_who_wait() -> None:
     supervision = started()
     reconfigure(supervision)
-    assert ReloadDone(generation=2, missing=("ha", "health", "kernel")) in supervision.stop(1)
+    assert ReloadDone(generation=2, missing=("ha", "health", "kernel", "track")) in (
+        supervision.stop(1)
+    )
 
 
 def test_exit_is_described_in_words() -> None:
@@ -423,3 +445,35 @@ class Anything(RuleBasedStateMachine):
 
 TestAnything = Anything.TestCase
 TestAnything.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+# News for scripts and mails
+
+
+def test_news_reach_the_track_process_in_order() -> None:
+    supervision = started()
+    backup = replace(MASTER, state="BACKUP", previous="MASTER")
+    assert told(supervision.said("ha", MASTER, 1)) == [("track", MASTER)]
+    assert told(supervision.said("ha", backup, 2)) == [("track", backup)]
+    verdict = Verdict(
+        generation=1, virtual_server="web", real_server="a", up=False, checked=True, reason=""
+    )
+    assert told(supervision.said("health", verdict, 3)) == [("track", verdict)]
+
+
+def test_nobody_speaks_for_another_process() -> None:
+    supervision = started()
+    assert told(supervision.said("health", MASTER, 1)) == []
+
+
+def test_news_wait_for_the_next_track_process() -> None:
+    supervision = started()
+    supervision.died("track", KILLED, 1)
+    supervision.died("track", KILLED, 2)  # the second death in a row has a back-off
+    for priority in range(UNTOLD_LIMIT + 5):
+        assert told(supervision.said("ha", replace(MASTER, priority=priority), 3)) == []
+    assert supervision.news_dropped == 5
+    actions = tuple(run_ticks(supervision, 3, SECOND, ("kernel", "health", "ha")))
+    assert [fork.name for fork in forks(actions)] == ["track"]
+    news = [message.priority for _, message in told(actions) if isinstance(message, InstanceState)]
+    assert news == list(range(5, UNTOLD_LIMIT + 5))

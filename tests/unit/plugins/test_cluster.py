@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster
 
+from .conftest import REPOSITORY
+
 
 def cluster_of(inventory: Any) -> _cluster.Cluster:
     return _cluster.collect(inventory.groups, inventory.hostvars)
@@ -79,6 +81,48 @@ def test_rolling_order_keeps_to_the_hosts_asked_for(two_instances: Any) -> None:
 def test_kernel_modules_are_ipvs_and_the_schedulers_in_use() -> None:
     document = {"virtual_servers": {"a": {"lb_algo": "RR"}, "b": {}, "c": {"lb_algo": "rr"}}}
     assert _cluster.kernel_modules(document) == ["ip_vs", "ip_vs_rr", "ip_vs_wlc"]
+
+
+def test_kernel_modules_are_none_without_ipvs() -> None:
+    assert _cluster.kernel_modules({"vrrp_instances": {}}) == []
+    daemon = {"global_defs": {"lvs_sync_daemon": "eth1"}}
+    assert _cluster.kernel_modules(daemon) == ["ip_vs"]
+
+
+def test_kernel_modules_of_vrrp_come_behind_those_of_ipvs() -> None:
+    document = {"virtual_servers": {"a": {}}, "vrrp_instances": {"A": {"use_vmac": True}}}
+    modules = ["ip_vs", "ip_vs_wlc", "macvlan", "nf_tables"]
+    assert _cluster.kernel_modules(document) == modules
+
+
+def test_interfaces_that_the_agent_makes_are_not_expected_on_the_host() -> None:
+    document = {
+        "vrrp_instances": {
+            "A": {
+                "interface": "eth0",
+                "virtual_router_id": 51,
+                "use_vmac": True,
+                "virtual_ipaddress": ["10.0.0.9", "10.0.0.10 dev vrrp.51", "10.0.0.11 dev eth1"],
+                "virtual_ipaddress_excluded": ["2001:db8::1 nodad dev eth2"],
+            },
+            "B": {"interface": "eth3", "use_vmac": "v0", "virtual_ipaddress": "fe80::9 dev v0"},
+        },
+        "static_ipaddress": ["10.1.0.1/24 dev eth4"],
+    }
+    assert _cluster.vrrp_interfaces(document) == ["eth0", "eth1", "eth2", "eth3", "eth4"]
+
+
+def test_every_section_of_the_document_has_a_variable_of_the_role() -> None:
+    variables = (REPOSITORY / "roles" / "director" / "vars" / "main.yml").read_text()
+    for section in _cluster.SECTIONS:
+        assert f"'{section}': director_{section}" in variables
+
+
+def test_sections_that_nobody_uses_are_not_in_the_document(lvs_dr: Any) -> None:
+    lvs_dr.hostvars["drct1"]["lvs_vrrp_scripts"] = {"chk": {"script": "/bin/true"}}
+    lvs_dr.hostvars["drct1"]["lvs_static_routes"] = []
+    document = _cluster.document(cluster_of(lvs_dr), "drct1")
+    assert set(document) == {"global_defs", "vrrp_instances", "virtual_servers", "vrrp_scripts"}
 
 
 def test_interfaces_are_those_of_instances_and_of_addresses(lvs_dr: Any) -> None:

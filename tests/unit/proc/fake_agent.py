@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real supervisor with three small children, as a program for `test_supervisor.py`.
+"""A real supervisor with four small children, as a program for `test_supervisor.py`.
 
 Usage: fake_agent.py CONFIG RUNTIME_DIRECTORY. Each child appends what happens to it to
 `events.jsonl` beside CONFIG. The environment variable LVS_TEST_FAULT ("kernel:exit-at-start",
@@ -20,6 +20,7 @@ from pathlib import Path
 from lvs_agent.adapters import runtime_directory
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.core.messages import InstanceState, Message
+from lvs_agent.core.orders import Fork
 from lvs_agent.proc import configuration
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.loop import Loop
@@ -60,7 +61,12 @@ class FakeChild(Child):
                 )
 
     def handle(self, message: Message) -> None:
-        note(self.name, "told", message=type(message).__name__, about=message.name)  # type: ignore[union-attr]
+        note(
+            self.name,
+            "told",
+            message=type(message).__name__,
+            about=getattr(message, "name", getattr(message, "instance", None)),
+        )
 
     def reconfigure(self, document: str) -> None:
         note(self.name, "reconfigured", keys=sorted(json.loads(document)))
@@ -90,6 +96,8 @@ class FakeChild(Child):
                     for number in range(REAL_SERVERS)
                 ]
                 return {"services": [{"name": "web", "real_servers": servers}], "links": []}
+            case "track":
+                return {"trackers": []}
         return {"checks": []}
 
 
@@ -112,6 +120,8 @@ def child_main(
         time.sleep(0.5)
     if fault == "hang":
         loop.call_at(loop.now_ns() + 100_000_000, the_hung_function)
+    if fault == "born-late":
+        note(name, "heard", text=peers[0].recv(100).decode())
     for peer in peers:
         # A first process leaves it unread, for its successor to find if nobody throws it away.
         with contextlib.suppress(BlockingIOError):
@@ -122,19 +132,34 @@ def child_main(
     child.run()
 
 
+def _delay_ha() -> None:
+    """Let the others speak before there is an ha process."""
+    fork = Supervisor._fork
+
+    def late(supervisor: Supervisor, action: Fork) -> None:
+        if action.name == "ha":
+            time.sleep(0.5)
+        fork(supervisor, action)
+
+    Supervisor._fork = late  # type: ignore[method-assign]
+
+
 def main() -> int:
     directory = Path(sys.argv[2])
     journal = Journal(dict(os.environ))
     runtime_directory.ensure(directory)
     mains = Mains(
-        ha=lambda s, k, start: child_main("ha", s, [k], start),
+        ha=lambda s, k, t, start: child_main("ha", s, [k, t], start),
         kernel=lambda s, a, h, start: child_main("kernel", s, [a, h], start),
         health=lambda s, k, start: child_main("health", s, [k], start),
+        track=lambda s, a, start: child_main("track", s, [a], start),
     )
     settings = Settings(
         config_path=sys.argv[1], runtime_directory=directory, environment=dict(os.environ)
     )
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    if faulty("ha") == "born-late":
+        _delay_ha()
     return Supervisor(settings, mains, configuration.load(sys.argv[1]), journal).run()
 
 

@@ -30,7 +30,10 @@ RunningAgent = agent_fixture.RunningAgent
 
 Run = Callable[..., "RunningAgent"]
 
+CHILDREN = ("ha", "kernel", "health", "track")
 NET_RAW, NET_ADMIN = 1 << 13, 1 << 12
+# CAP_KILL, CAP_SETGID, CAP_SETUID: only with them can scripts run as other users.
+SCRIPT_USERS = 1 << 5 | 1 << 6 | 1 << 7
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def changed_weight(weight: int) -> dict[str, object]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to have capabilities to give up")
 def test_every_process_has_only_its_own_capabilities(run: Run) -> None:
     agent = run().wait_ready()
-    wanted = {"ha": NET_RAW, "kernel": NET_ADMIN, "health": 0}
+    wanted = {"ha": NET_RAW, "kernel": NET_ADMIN, "health": 0, "track": SCRIPT_USERS}
     for name, capabilities in wanted.items():
         found = status_of(agent.pid(name))
         assert int(found["CapEff"], 16) == capabilities
@@ -73,14 +76,14 @@ def test_every_process_has_only_its_own_capabilities(run: Run) -> None:
         assert found["NoNewPrivs"] == "1"
     supervisor = status_of(agent.process.pid)
     assert int(supervisor["CapEff"], 16) == 0
-    assert int(supervisor["CapPrm"], 16) == NET_RAW | NET_ADMIN
+    assert int(supervisor["CapPrm"], 16) == NET_RAW | NET_ADMIN | SCRIPT_USERS
     assert supervisor["NoNewPrivs"] == "1"
 
 
 def test_children_hold_no_descriptor_of_others_and_ps_shows_who_they_are(run: Run) -> None:
     agent = run().wait_ready()
     sockets = {}
-    for name, peers in {"ha": 1, "kernel": 2, "health": 1}.items():
+    for name, peers in {"ha": 2, "kernel": 2, "health": 1, "track": 1}.items():
         pid = agent.pid(name)
         targets = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
         sockets[name] = {target for target in targets if target.startswith("socket:")}
@@ -92,12 +95,18 @@ def test_children_hold_no_descriptor_of_others_and_ps_shows_who_they_are(run: Ru
     assert not sockets["ha"] & sockets["health"]
 
 
+def test_first_words_to_a_child_that_is_born_last_are_kept(run: Run) -> None:
+    agent = run(LVS_TEST_FAULT="ha:born-late").wait_ready()
+    (heard,) = agent.events("ha", "heard")
+    assert heard["text"] == "from kernel"
+
+
 # Readiness
 
 
 def test_ready_is_notified_only_after_the_last_child(run: Run) -> None:
     agent = run(LVS_TEST_FAULT="kernel:late")
-    agent.wait_for(lambda: len(agent.events(event="born")) == 3)
+    agent.wait_for(lambda: len(agent.events(event="born")) == 4)
     time.sleep(0.2)
     assert "READY=1" not in agent.notified()
     agent.wait_ready()
@@ -177,7 +186,10 @@ def test_hung_child_leaves_its_traceback_in_the_log(run: Run) -> None:
 
 def test_stopped_supervisor_and_children_all_live_on_when_continued(run: Run) -> None:
     agent = run().wait_ready()
-    everybody = [agent.process.pid, *(agent.pid(name) for name in ("ha", "kernel", "health"))]
+    everybody = [
+        agent.process.pid,
+        *(agent.pid(name) for name in CHILDREN),
+    ]
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)
     time.sleep(2)
@@ -186,7 +198,7 @@ def test_stopped_supervisor_and_children_all_live_on_when_continued(run: Run) ->
     time.sleep(1.5)
     assert [
         agent.process.pid,
-        *(agent.pid(name) for name in ("ha", "kernel", "health")),
+        *(agent.pid(name) for name in CHILDREN),
     ] == everybody
 
 
@@ -206,19 +218,22 @@ def test_children_of_a_killed_supervisor_notice_at_once_and_hand_over(run: Run) 
     killed = time.monotonic()
     agent.process.kill()
     agent.process.wait()
-    agent.wait_for(lambda: len(agent.events(event="handed over")) == 3, timeout_s=3)
+    agent.wait_for(lambda: len(agent.events(event="handed over")) == 4, timeout_s=3)
     noticed = [one["at"] - killed for one in agent.events(event="gone")]
-    assert len(noticed) == 3
+    assert len(noticed) == 4
     assert max(noticed) < 0.1
 
 
 def test_hung_supervisor_leaves_a_traceback_and_its_children_hand_over(run: Run) -> None:
     """SIGQUIT is the unit's WatchdogSignal, sent to every process of the unit."""
     agent = run().wait_ready()
-    for pid in [*(agent.pid(name) for name in ("ha", "kernel", "health")), agent.process.pid]:
+    for pid in [
+        *(agent.pid(name) for name in CHILDREN),
+        agent.process.pid,
+    ]:
         os.kill(pid, signal.SIGQUIT)
     assert agent.process.wait(3) == -signal.SIGQUIT
-    agent.wait_for(lambda: len(agent.events(event="handed over")) == 3, timeout_s=3)
+    agent.wait_for(lambda: len(agent.events(event="handed over")) == 4, timeout_s=3)
     assert "most recent call first" in agent.stderr()
 
 
@@ -240,7 +255,7 @@ def test_stop_goes_ha_first_then_the_others_and_exits_zero(run: Run) -> None:
     assert agent.process.wait(4) == 0
     stops = [one["name"] for one in agent.events(event="stop")]
     assert stops[0] == "ha"
-    assert sorted(stops) == ["ha", "health", "kernel"]
+    assert sorted(stops) == ["ha", "health", "kernel", "track"]
     assert "STOPPING=1" in agent.notified()
     assert not (agent.runtime / "control.sock").exists()
 
@@ -461,6 +476,6 @@ def test_config_verb_shows_no_secret(run: Run) -> None:
     agent.write_config(document)
     agent.ask("reload")
     shown = agent.ask("config")
-    assert shown["vrrp_instances"][0]["auth_pass"] == "(secret)"
+    assert shown["vrrp_instances"][0]["authentication"] == {"data": "(secret)"}
     assert "s3cr3t" not in json.dumps(shown)
     assert "s3cr3t" not in json.dumps(agent.ask("status"))

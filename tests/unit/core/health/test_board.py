@@ -53,7 +53,7 @@ def virtual(name: str, address: str, *reals: RealServer) -> VirtualServer:
 
 def config(*virtuals: VirtualServer) -> Config:
     return Config(
-        global_defs=GlobalDefs(router_id=None, vrrp_mcast_group4="224.0.0.18"),
+        global_defs=GlobalDefs(router_id=None),
         vrrp_instances=(),
         virtual_servers=virtuals,
     )

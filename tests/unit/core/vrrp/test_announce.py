@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gratuitous ARP: the frame's bytes, and which address is announced when."""
+"""Which address is announced when."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from lvs_agent.core.vrrp.announce import (
     CONGESTION_PAUSE_NS,
     SLICE_FRAMES,
     Announcer,
-    gratuitous_arp,
 )
-from vrrp_builders import S, instance, virtual
+from vrrp_builders import MS, S, instance, virtual
 
 NOW = 7 * S
 ALL = tuple(f"10.2.{n // 250}.{n % 250 + 1}" for n in range(500))
@@ -29,16 +28,6 @@ def drain(of: Announcer, now_ns: int) -> list[str]:
         assert 0 < len(piece) <= SLICE_FRAMES
         taken += piece
     return taken
-
-
-def test_frame_is_a_broadcast_request_for_its_own_address() -> None:
-    frame = gratuitous_arp("10.0.0.100", bytes.fromhex("020000000001"))
-    assert frame.hex(" ") == (
-        "ff ff ff ff ff ff 02 00 00 00 00 01 08 06"
-        " 00 01 08 00 06 04 00 01"
-        " 02 00 00 00 00 01 0a 00 00 64"
-        " 00 00 00 00 00 00 0a 00 00 64"
-    )
 
 
 def test_every_address_goes_out_once_before_any_is_repeated() -> None:
@@ -113,3 +102,79 @@ def test_removed_address_is_not_announced() -> None:
     of.update(instance(addresses=(virtual(ALL[0]),)))
     assert set(drain(of, NOW)) == {ALL[0]}
     assert set(drain(of, NOW + 5 * S)) == {ALL[0]}
+
+
+def test_excluded_addresses_are_announced_too() -> None:
+    of = Announcer(
+        instance(addresses=(virtual(ALL[0]),), excluded=(virtual("2001:db8::1"), virtual(ALL[1])))
+    )
+    of.start((ALL[0], "2001:db8::1", ALL[1]), NOW)
+    assert set(drain(of, NOW)) == {ALL[0], ALL[1], "2001:db8::1"}
+
+
+def times(of: Announcer, until_ns: int) -> list[tuple[int, str]]:
+    """When each frame goes out, up to `until_ns`."""
+    found = []
+    while of.deadline_ns is not None and of.deadline_ns <= until_ns:
+        now_ns = of.deadline_ns
+        found += [(now_ns - NOW, address) for address in of.take(now_ns)]
+        assert len(found) < 10_000
+    return found
+
+
+def test_garp_interval_lies_between_two_frames() -> None:
+    of = announcer(3, garp_interval_ns=10 * MS, garp_master_repeat=2, garp_master_delay_ns=0)
+    of.start(ALL[:3], NOW)
+    assert times(of, NOW + S) == [(n * 10 * MS, ALL[n % 3]) for n in range(6)]
+
+
+def test_each_family_has_its_own_interval() -> None:
+    six = ("2001:db8::1", "2001:db8::2")
+    of = Announcer(
+        instance(
+            addresses=(virtual(ALL[0]),),
+            excluded=tuple(map(virtual, six)),
+            garp_interval_ns=10 * MS,
+            gna_interval_ns=30 * MS,
+            garp_master_repeat=1,
+            garp_master_delay_ns=0,
+        )
+    )
+    of.start((ALL[0], *six), NOW)
+    assert times(of, NOW + S) == [(0, ALL[0]), (10 * MS, six[0]), (40 * MS, six[1])]
+
+
+def test_a_slow_burst_does_not_begin_again_before_its_interval() -> None:
+    of = announcer(1, garp_interval_ns=100 * MS, garp_master_repeat=1, garp_master_delay_ns=0)
+    of.start(ALL[:1], NOW)
+    assert of.take(NOW) == [ALL[0]]
+    of.start(ALL[:1], NOW + MS)
+    assert of.take(NOW + MS) == []
+    assert of.take(NOW + 100 * MS) == [ALL[0]]
+
+
+def test_refresh_has_its_own_number_of_rounds() -> None:
+    of = announcer(
+        2, garp_master_delay_ns=0, garp_master_refresh_ns=60 * S, garp_master_refresh_repeat=3
+    )
+    of.start(ALL[:2], NOW)
+    drain(of, NOW)
+    assert drain(of, NOW + 60 * S) == list(ALL[:2]) * 3
+
+
+def test_answer_to_a_losing_advert_has_its_own_burst_and_leaves_the_refresh_alone() -> None:
+    of = announcer(2, garp_master_refresh_ns=60 * S, garp_lower_prio_delay_ns=2 * S)
+    of.start(ALL[:2], NOW)
+    drain(of, NOW + 5 * S)
+    refresh_ns = of.deadline_ns
+    of.start(ALL[:2], NOW + 10 * S, repeat=3)
+    assert drain(of, NOW + 10 * S) == list(ALL[:2]) * 3
+    assert of.deadline_ns == NOW + 12 * S
+    assert drain(of, NOW + 12 * S) == list(ALL[:2]) * 3
+    assert of.deadline_ns == refresh_ns == NOW + 60 * S
+
+
+def test_no_rounds_for_a_losing_advert_mean_no_frame() -> None:
+    of = announcer(2)
+    of.start(ALL[:2], NOW, repeat=0)
+    assert of.deadline_ns is None

@@ -9,19 +9,24 @@ from typing import Any
 import pytest
 from lvs_agent.core.actions import Action, Announce, SendAdvert, StopAnnouncing
 from lvs_agent.core.events import (
+    AddressClaimed,
     AdvertReceived,
     AnnouncementNeeded,
     ClockGap,
     Event,
     InterfaceDown,
     InterfaceUp,
+    PriorityChanged,
     Reconfigured,
     Shutdown,
+    TakeOver,
     TimerExpired,
+    Yield,
 )
 from lvs_agent.core.messages import (
     Hold,
     HoldApplied,
+    InstanceEvent,
     InstanceState,
     LogLine,
     ProcessDied,
@@ -36,6 +41,8 @@ from vrrp_builders import MS, S, advert, instance, ip, virtual
 OURS, LOWER, HIGHER = ip("10.0.0.5"), ip("10.0.0.4"), ip("10.0.0.6")
 START = 1000 * S
 ADVERT, RESIGNATION = SendAdvert(), SendAdvert(resign=True)
+# The announcement after a losing advert (garp_lower_prio_repeat of the plain instance).
+AGAIN = Announce(addresses=("10.0.0.100",), repeat=5)
 
 
 class Bench:
@@ -90,8 +97,10 @@ def kinds(actions: list[Action]) -> list[type]:
 
 
 def without_words(actions: list[Action]) -> list[Action]:
-    """`actions` without log lines and reports of a state."""
-    return [each for each in actions if not isinstance(each, LogLine | InstanceState)]
+    """`actions` without log lines, reports of a state, and news."""
+    return [
+        each for each in actions if not isinstance(each, LogLine | InstanceState | InstanceEvent)
+    ]
 
 
 # INIT
@@ -113,7 +122,9 @@ def test_start_gives_up_what_a_hung_predecessor_held() -> None:
 
 def test_start_without_interface_is_fault() -> None:
     bench = Bench()
-    (change,) = bench.feed(InterfaceDown(reason="interface eth0 is down"))
+    release, change = bench.feed(InterfaceDown(reason="interface eth0 is down"))
+    assert isinstance(release, Hold)
+    assert not release.hold
     assert isinstance(change, InstanceState)
     assert (change.state, change.reason) == ("FAULT", "interface eth0 is down")
     assert bench.router.deadline_ns is None
@@ -279,6 +290,24 @@ def test_backup_that_stood_still_listens_before_taking_over() -> None:
     assert bench.router.state is State.MASTER
 
 
+def test_backup_whose_host_slept_listens_before_taking_over() -> None:
+    bench = backup()
+    bench.hears(150)
+    bench.now_ns += 3_600 * MS  # the timer had 9 ms to go
+    bench.feed(ClockGap(gap_ns=60 * S))
+    assert bench.due_in() == 1_609_375_000
+    bench.now_ns += 500 * MS
+    bench.hears(150)
+    assert bench.due_in() == 3_609_375_000
+
+
+def test_backup_whose_host_slept_shorter_than_an_interval_goes_on() -> None:
+    bench = backup()
+    bench.now_ns += S
+    bench.feed(ClockGap(gap_ns=500 * MS))
+    assert bench.due_in() == 2_609_375_000
+
+
 def test_backup_a_little_late_takes_over_at_once() -> None:
     bench = backup()
     bench.expire(late_ns=S)
@@ -377,7 +406,7 @@ def test_master_yields_to_the_interval_of_the_better_router() -> None:
 
 def test_losing_advert_is_answered_at_once_with_an_announcement() -> None:
     bench = master()
-    assert without_words(bench.hears(99)) == [ADVERT, Announce(addresses=("10.0.0.100",))]
+    assert without_words(bench.hears(99)) == [ADVERT, AGAIN]
     assert bench.router.state is State.MASTER
     assert bench.router.statistics.losing_adverts == 1
 
@@ -429,7 +458,7 @@ def test_master_that_stood_still_and_hears_a_better_one_yields() -> None:
 def test_master_that_stood_still_and_hears_a_lesser_one_takes_back() -> None:
     bench = master()
     bench.now_ns += 10 * S
-    assert without_words(bench.hears(50)) == [ADVERT, Announce(addresses=("10.0.0.100",))]
+    assert without_words(bench.hears(50)) == [ADVERT, AGAIN]
 
 
 def test_nopreempt_master_that_stood_still_leaves_the_successor_in_place() -> None:
@@ -452,6 +481,22 @@ def test_sleep_of_the_host_counts_as_standstill() -> None:
     assert bench.due_in() == 0
     actions = without_words(bench.feed(TimerExpired()))
     assert actions == [ADVERT, Announce(addresses=("10.0.0.100",))]
+
+
+def test_nopreempt_master_whose_host_slept_gives_way_and_listens() -> None:
+    bench = master(instance(preempt=False))
+    bench.now_ns += 100 * MS
+    actions = bench.feed(ClockGap(gap_ns=60 * S))
+    assert kinds(actions) == [Hold, StopAnnouncing, InstanceState]  # no priority 0: not our place
+    assert bench.router.state is State.BACKUP
+    assert bench.due_in() == 3_609_375_000
+
+
+def test_nopreempt_master_whose_host_dozed_goes_on() -> None:
+    bench = master(instance(preempt=False))
+    bench.now_ns += 100 * MS
+    assert bench.feed(ClockGap(gap_ns=500 * MS)) == []
+    assert bench.router.state is State.MASTER
 
 
 def test_interface_down_resigns_first_then_releases() -> None:
@@ -552,6 +597,171 @@ def test_interface_down_during_the_back_off_ends_it() -> None:
     assert bench.router.state is State.BACKUP
 
 
+# Effective priority
+
+
+def test_priority_change_of_a_backup_moves_its_timer_and_is_told() -> None:
+    bench = backup()
+    bench.now_ns += S
+    actions = bench.feed(PriorityChanged(priority=50, reason="script chk is down: -50"))
+    assert [each for each in actions if not isinstance(each, LogLine)] == [
+        InstanceEvent(
+            instance="web",
+            event="BACKUP_PRIORITY",
+            priority=50,
+            reason="script chk is down: -50",
+        )
+    ]
+    assert bench.due_in() == master_down_ns(2, 50, S) - S
+
+
+def test_priority_change_after_a_resignation_keeps_to_the_skew_time() -> None:
+    bench = backup()
+    bench.hears(150)
+    bench.hears(0)
+    bench.feed(PriorityChanged(priority=200, reason="test"))
+    assert bench.due_in() == skew_ns(2, 200, S)
+
+
+def test_priority_change_of_a_master_is_told_and_changes_what_beats_it() -> None:
+    bench = master()
+    (event,) = [
+        each
+        for each in bench.feed(PriorityChanged(priority=50, reason="test"))
+        if isinstance(each, InstanceEvent)
+    ]
+    assert (event.event, event.priority) == ("MASTER_PRIORITY", 50)
+    assert bench.router.state is State.MASTER
+    bench.hears(60)
+    assert bench.router.state is State.BACKUP
+
+
+@pytest.mark.parametrize("state", [State.INIT, State.FAULT])
+def test_priority_change_of_an_idle_router_is_only_noted(state: State) -> None:
+    bench = in_state(state)
+    assert bench.feed(PriorityChanged(priority=50, reason="test")) == []
+    bench.up()
+    assert bench.due_in() == master_down_ns(2, 50, S)
+
+
+# Options
+
+
+@pytest.mark.parametrize("adverts", [1, 3, 10])
+def test_down_timer_adverts_is_how_many_intervals_of_silence_are_waited_for(adverts: int) -> None:
+    bench = backup(instance(down_timer_adverts=adverts))
+    bench.hears(150)
+    assert bench.due_in() == adverts * S + 609_375_000
+
+
+def test_lower_prio_no_advert_leaves_a_losing_advert_unanswered() -> None:
+    bench = master(instance(lower_prio_no_advert=True))
+    assert without_words(bench.hears(99)) == [AGAIN]
+
+
+@pytest.mark.parametrize("repeat", [0, 1, 7])
+def test_garp_lower_prio_repeat_is_the_burst_after_a_losing_advert(repeat: int) -> None:
+    bench = master(instance(garp_lower_prio_repeat=repeat))
+    announcements = [each for each in bench.hears(99) if isinstance(each, Announce)]
+    expected = [Announce(addresses=("10.0.0.100",), repeat=repeat)] if repeat else []
+    assert announcements == expected
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_parting_advert_goes_out_with_and_without_higher_prio_send_advert(wanted: bool) -> None:
+    bench = master(instance(higher_prio_send_advert=wanted))
+    assert bench.hears(150)[0] == ADVERT
+
+
+def test_strict_mode_yields_as_the_rfcs_say_without_a_parting_advert() -> None:
+    bench = master(instance(strict_mode=True))
+    actions = bench.hears(150)
+    assert not [each for each in actions if isinstance(each, SendAdvert)]
+    assert bench.router.state is State.BACKUP
+
+
+@pytest.mark.parametrize("option", ["owner_ignore_adverts", "strict_mode"])
+def test_owner_that_ignores_adverts_stays_master_and_says_that_there_is_another(
+    option: str,
+) -> None:
+    bench = Bench(instance(priority=255, version=3, **{option: True}))
+    bench.up()
+    bench.acknowledge()
+    (event,) = bench.hears(255)
+    assert isinstance(event, InstanceEvent)
+    assert event.event == "MASTER_RX_LOWER_PRI"
+    assert bench.hears(0) == []
+    assert bench.router.state is State.MASTER
+    assert bench.router.statistics.owner_adverts_ignored == 2
+
+
+@pytest.mark.parametrize("option", ["owner_ignore_adverts", "strict_mode"])
+def test_option_of_owners_means_nothing_to_others(option: str) -> None:
+    bench = master(instance(priority=254, **{option: True}))
+    bench.hears(255)
+    assert bench.router.state is State.BACKUP
+
+
+def test_of_two_owners_the_higher_address_wins_and_the_other_returns_when_it_is_gone() -> None:
+    bench = Bench(instance(priority=255, version=3))
+    bench.up()
+    bench.acknowledge()
+    bench.hears(255, LOWER)
+    assert bench.router.state is State.MASTER
+    bench.hears(255, HIGHER)
+    assert bench.router.state is State.BACKUP
+    for _ in range(5):
+        bench.now_ns += S
+        bench.hears(255, HIGHER)
+    assert bench.router.state is State.BACKUP
+    bench.expire()
+    assert bench.router.state is State.MASTER
+
+
+def test_excluded_addresses_are_announced_too() -> None:
+    bench = backup(instance(excluded=(virtual("10.0.0.200"),)))
+    bench.expire()
+    assert bench.acknowledge() == [Announce(addresses=("10.0.0.100", "10.0.0.200"))]
+
+
+# What the kernel process must confirm
+
+
+def test_no_advert_leaves_after_the_limit_of_an_unconfirmed_hold() -> None:
+    for of, heard in ((50, HIGHER), (150, HIGHER), (0, HIGHER)):
+        bench = backup()
+        bench.expire()
+        bench.now_ns += S  # the process stood still until the limit
+        assert ADVERT not in bench.hears(of, heard)
+        if bench.router.state is State.MASTER:
+            assert bench.feed(TimerExpired())[0] == RESIGNATION
+
+
+def test_reload_after_the_limit_of_an_unconfirmed_hold_sends_nothing() -> None:
+    bench = backup()
+    bench.expire()
+    bench.now_ns += S
+    actions = bench.feed(Reconfigured(instance=instance(addresses=(virtual("10.0.0.101"),))))
+    assert ADVERT not in actions
+    assert bench.feed(TimerExpired())[0] == RESIGNATION
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"excluded": (virtual("10.0.0.200"),)},
+        {"accept": False},
+        {"promote_secondaries": True},
+    ],
+    ids=str,
+)
+def test_master_holds_again_what_the_kernel_process_keeps_for_it(change: dict[str, Any]) -> None:
+    bench = master()
+    hold = bench.feed(Reconfigured(instance=instance(**change)))[1]
+    assert isinstance(hold, Hold)
+    assert hold.hold
+
+
 # Reconfiguration and the end
 
 
@@ -616,6 +826,8 @@ ALWAYS: list[Event] = [
     ClockGap(gap_ns=S),
     AnnouncementNeeded(addresses=("10.0.0.100",)),
     Reconfigured(instance=instance()),
+    PriorityChanged(priority=50, reason="test"),
+    AddressClaimed(address="10.0.0.100", mac="02:00:00:00:00:06"),
     Shutdown(),
     HoldApplied(instance="web", hold=True, sequence=0, error=None),
     ProcessDied(name="kernel"),
@@ -645,9 +857,17 @@ def test_every_state_has_an_answer_to_what_others_can_send(state: State, event: 
     assert bench.router.state in State
 
 
-def test_pair_that_cannot_occur_is_an_error() -> None:
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (State.INIT, TimerExpired()),
+        (State.MASTER, TakeOver(reason="test")),
+        (State.BACKUP, Yield(reason="test")),
+    ],
+)
+def test_pair_that_cannot_occur_is_an_error(state: State, event: Event) -> None:
     with pytest.raises(KeyError):
-        Bench().feed(TimerExpired())
+        in_state(state).feed(event)
 
 
 def test_state_changes_are_reported_with_the_priority() -> None:

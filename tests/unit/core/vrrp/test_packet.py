@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import assume, given
@@ -57,6 +57,24 @@ V3_BYTES = bytes.fromhex("3133640100647f5bc0a82a63")
 V3_PSEUDO_BYTES = bytes.fromhex("313364010064b422c0a82a63")
 
 
+# 3133+6402+0064 + fe80+0100 + 2001+0db8+0100 = 1_c3d2, and of the pseudo-header
+# fe80+0001 + ff02+0012 + 0028+0070 = 1_fe2d: 3_c1ff -> c202, complement 3dfd.
+V6 = Advert(
+    version=3,
+    virtual_router_id=51,
+    priority=100,
+    advert_int_ns=100 * CENTISECOND_NS,
+    addresses=IPv6Address("fe80::100").packed + IPv6Address("2001:db8::100").packed,
+    checksum=Checksum.PSEUDO_HEADER,
+    family=6,
+)
+SOURCE_6 = int(IPv6Address("fe80::1"))
+GROUP_6 = int(IPv6Address("ff02::12"))
+V6_BYTES = bytes.fromhex(
+    "3133640200643dfdfe80000000000000000000000000010020010db8000000000000000000000100"
+)
+
+
 def words(data: bytes) -> int:
     """RFC 1071's sum, word by word: another way than the code under test goes."""
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
@@ -81,6 +99,31 @@ def test_version_3_golden_bytes_in_both_checksum_readings() -> None:
     assert encode(pseudo, SOURCE, GROUP).hex() == V3_PSEUDO_BYTES.hex()
     assert decode(V3_BYTES, SOURCE, GROUP) == V3
     assert decode(V3_PSEUDO_BYTES, SOURCE, GROUP) == pseudo
+
+
+def test_ipv6_golden_bytes() -> None:
+    assert encode(V6, SOURCE_6, GROUP_6).hex() == V6_BYTES.hex()
+    assert decode(V6_BYTES, SOURCE_6, GROUP_6, 6) == V6
+    datagram = encode_datagram(V6, SOURCE_6, GROUP_6)
+    header = "6c000000" + f"{len(V6_BYTES):04x}" + "70ff"
+    addresses = IPv6Address(SOURCE_6).packed + IPv6Address(GROUP_6).packed
+    assert datagram == bytes.fromhex(header) + addresses + V6_BYTES
+    packet = decode_datagram(datagram)
+    assert packet is not None
+    assert (packet.source, packet.destination, packet.ttl) == (SOURCE_6, GROUP_6, 255)
+    assert (packet.message, packet.protocol, packet.family) == (V6_BYTES, 112, 6)
+
+
+def test_ipv6_knows_neither_version_2_nor_a_sum_without_pseudo_header() -> None:
+    assert decode(V2_BYTES, SOURCE_6, GROUP_6, 6) is RejectReason.VERSION
+    bare = V6_BYTES[:6] + bytes(2) + V6_BYTES[8:]
+    bare = bare[:6] + (~words(bare) & 0xFFFF).to_bytes(2, "big") + bare[8:]
+    assert decode(bare, SOURCE_6, GROUP_6, 6) is RejectReason.CHECKSUM
+
+
+def test_sent_ttl_is_that_of_the_caller() -> None:
+    assert encode_datagram(V3, SOURCE, GROUP, ttl=64)[8] == 64
+    assert encode_datagram(V6, SOURCE_6, GROUP_6, ttl=64)[7] == 64
 
 
 def test_pseudo_header_is_no_reading_of_version_2() -> None:
@@ -179,6 +222,46 @@ adverts_3 = st.builds(
     auth_data=st.just(NO_AUTH_DATA),
     checksum=st.sampled_from(Checksum),
 )
+addresses_6 = st.integers(min_value=0, max_value=2**128 - 1)
+adverts_6 = st.builds(
+    Advert,
+    version=st.just(3),
+    virtual_router_id=st.integers(0, 255),
+    priority=st.integers(0, 255),
+    advert_int_ns=st.integers(1, 4095).map(lambda cs: cs * CENTISECOND_NS),
+    addresses=st.integers(1, 90).flatmap(lambda n: st.binary(min_size=16 * n, max_size=16 * n)),
+    checksum=st.just(Checksum.PSEUDO_HEADER),
+    family=st.just(6),
+)
+
+
+@given(advert=adverts_6, source=addresses_6, group=addresses_6)
+def test_what_is_encoded_for_ipv6_decodes_to_itself(
+    advert: Advert, source: int, group: int
+) -> None:
+    message = encode(advert, source, group)
+    assert decode(message, source, group, 6) == advert
+    datagram = encode_datagram(advert, source, group)
+    packet = decode_datagram(datagram)
+    assert packet is not None
+    assert (packet.message, packet.source, packet.destination) == (message, source, group)
+    pseudo = source.to_bytes(16, "big") + group.to_bytes(16, "big")
+    assert words(pseudo + struct.pack("!II", len(message), 112) + message) == 0xFFFF
+
+
+def test_ipv6_cut_at_every_byte_is_truncated_or_no_datagram() -> None:
+    datagram = encode_datagram(V6, SOURCE_6, GROUP_6)
+    for cut in range(len(datagram)):
+        assert decode_datagram(datagram[:cut]) is None
+    for cut in range(len(V6_BYTES)):
+        assert decode(V6_BYTES[:cut], SOURCE_6, GROUP_6, 6) is RejectReason.TRUNCATED
+
+
+@given(packet=st.binary(max_size=120))
+def test_any_bytes_behind_an_ipv6_header_decode_to_something(packet: bytes) -> None:
+    assert isinstance(decode(packet, SOURCE_6, GROUP_6, 6), Advert | RejectReason)
+    decode_datagram(b"\x60" + packet)
+    decode_datagram(encode_datagram(V6, SOURCE_6, GROUP_6)[:40] + packet)
 
 
 @given(advert=st.one_of(adverts_2, adverts_3), source=addresses_4, group=addresses_4)

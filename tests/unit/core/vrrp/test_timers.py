@@ -39,6 +39,11 @@ def test_skew_and_master_down(
     assert master_down_ns(version, priority, interval_ns) == down
 
 
+@pytest.mark.parametrize(("adverts", "down"), [(1, 1_609_375_000), (100, 100_609_375_000)])
+def test_another_number_of_intervals_than_three(adverts: int, down: int) -> None:
+    assert master_down_ns(2, 100, S, adverts) == down
+
+
 @given(
     version=st.sampled_from([2, 3]),
     priority=st.integers(1, 254),

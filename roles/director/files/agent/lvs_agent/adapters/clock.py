@@ -30,3 +30,8 @@ def request_realtime() -> str | None:
     except OSError as error:
         return str(error)
     return None
+
+
+def wall_ns() -> int:
+    """Nanoseconds since 1970 by the wall clock: for numbers that have to grow across restarts."""
+    return time.time_ns()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IPVS in the kernel: reading services and destinations, applying operations.
+"""IPVS in the kernel: services and destinations, and the sync daemon.
 
 Owns the generic netlink conversation. Must never decide what to change.
 """
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lvs_agent.adapters import ipvs_answers, ipvs_codec
+from lvs_agent.adapters import ipvs_answers, ipvs_codec, ipvs_sync
 from lvs_agent.adapters.ipvs_answers import Counters
 from lvs_agent.adapters.ipvs_numbers import FAMILY_NAME
 from lvs_agent.adapters.netlink import (
@@ -32,6 +32,7 @@ from lvs_agent.core.ipvs.model import (
     ServiceKey,
     ServiceSettings,
 )
+from lvs_agent.core.ipvs.sync import Half, SyncSettings
 
 _NETLINK_GENERIC = 16  # linux/netlink.h; the socket module does not name it
 _GENL_ID_CTRL = 16  # linux/genetlink.h
@@ -132,6 +133,27 @@ class Ipvs:
                     destination_counters=per_destination,
                 )
         return states
+
+    def sync_running(self) -> dict[Half, SyncSettings]:
+        """The halves of the sync daemon that run. Raises IpvsMissing, NetlinkError."""
+        netlink = self._open()
+        try:
+            bodies = netlink.dump(ipvs_sync.running_request(self._family))
+        except NetlinkError:
+            self.close()
+            raise
+        return dict(filter(None, map(ipvs_sync.decode, bodies)))
+
+    def sync_start(self, half: Half, settings: SyncSettings) -> Refusal | None:
+        """Start a half; None, or why not. Raises IpvsMissing, NetlinkError."""
+        netlink = self._open()
+        return netlink.transact([ipvs_sync.start(self._family, half, settings)]).get(0)
+
+    def sync_stop(self, half: Half) -> Refusal | None:
+        """Stop a half, if it runs; None, or why not. Raises IpvsMissing, NetlinkError."""
+        netlink = self._open()
+        refusal = netlink.transact([ipvs_sync.stop(self._family, half)]).get(0)
+        return None if refusal is None or refusal.errno == errno.ESRCH else refusal
 
 
 def _resolve(netlink: Netlink) -> int:

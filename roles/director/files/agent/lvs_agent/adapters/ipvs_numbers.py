@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The numbers of IPVS's generic netlink family (linux/ip_vs.h).
 
-Owns nothing but names. `SVC_*` are attributes of a service, `DEST_*` of a destination.
+Owns nothing but names. `SVC_*` are attributes of a service, `DEST_*` of a destination, `SYNC_*` of
+a half of the sync daemon.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ FAMILY_NAME = "IPVS"
 VERSION = 1
 NEW_SERVICE, SET_SERVICE, DELETE_SERVICE, GET_SERVICE = 1, 2, 3, 4
 NEW_DESTINATION, SET_DESTINATION, DELETE_DESTINATION, GET_DESTINATION = 5, 6, 7, 8
-ATTR_SERVICE, ATTR_DESTINATION = 1, 2
+NEW_DAEMON, DELETE_DAEMON, GET_DAEMON = 9, 10, 11
+ATTR_SERVICE, ATTR_DESTINATION, ATTR_DAEMON = 1, 2, 3
 
 SVC_AF, SVC_PROTOCOL, SVC_ADDR, SVC_PORT, SVC_FWMARK = 1, 2, 3, 4, 5
 SVC_SCHED_NAME, SVC_FLAGS, SVC_TIMEOUT, SVC_NETMASK, SVC_STATS = 6, 7, 8, 9, 10
@@ -25,6 +27,9 @@ SVC_F_MASK = SVC_F_PERSISTENT | SVC_F_ONEPACKET | SVC_F_SCHEDULER
 DEST_ADDR, DEST_PORT, DEST_FWD_METHOD, DEST_WEIGHT, DEST_U_THRESH, DEST_L_THRESH = range(1, 7)
 DEST_ACTIVE, DEST_INACTIVE, DEST_PERSISTENT, DEST_STATS = 7, 8, 9, 10
 DEST_ADDR_FAMILY, DEST_STATS64 = 11, 12
+
+SYNC_STATE, SYNC_INTERFACE, SYNC_ID, SYNC_MAXLEN, SYNC_GROUP, SYNC_GROUP6 = 1, 2, 3, 4, 5, 6
+SYNC_PORT, SYNC_TTL = 7, 8
 
 GENL = struct.Struct("=BBH")  # command, version, reserved
 PROTOCOLS = {"TCP": socket.IPPROTO_TCP, "UDP": socket.IPPROTO_UDP}

@@ -11,6 +11,7 @@ lock held by another process), and bounded.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -35,6 +36,7 @@ _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK = 10
 _NETLINK_EXT_ACK = 11
+_NETLINK_GET_STRICT_CHK = 12
 
 HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
 ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -124,17 +126,27 @@ def _refusal(flags: int, body: bytes) -> Refusal:
 class Netlink:
     """A socket for requests: `transact` for batches of changes, `dump` for reading.
 
-    Raises OSError when it cannot be opened.
+    `strict`: the kernel looks at what a dump request asks for and tells nothing else (Linux 4.20;
+    older ones tell everything). Raises OSError when it cannot be opened.
     """
 
-    def __init__(self, protocol: int) -> None:
+    def __init__(self, protocol: int, *, strict: bool = False) -> None:
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol
         )
         self._socket.bind((0, 0))
         for option in (_NETLINK_EXT_ACK, _NETLINK_CAP_ACK):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        if strict:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
         self._sequence = 0
+
+    @property
+    def port(self) -> int:
+        """What the kernel's notifications name as the author of our changes."""
+        port: int = self._socket.getsockname()[0]
+        return port
 
     def close(self) -> None:
         """Close the socket."""
@@ -161,17 +173,7 @@ class Netlink:
 
     def _batch(self, requests: Sequence[bytes]) -> dict[int, Refusal]:
         """One send: only the last message asks for an acknowledgement, refusals come anyway."""
-        self._drop_stale()
-        first = self._next(len(requests))
-        data = bytearray().join(requests)
-        offset = 0
-        for position, request in enumerate(requests):
-            struct.pack_into("=I", data, offset + 8, first + position)
-            last = offset
-            offset += len(request)
-        (flags,) = struct.unpack_from("=H", data, last + 6)
-        struct.pack_into("=H", data, last + 6, flags | NLM_F_ACK)
-        self._send(data)
+        first = self._send_all(requests, acknowledged=len(requests) - 1)
         refusals: dict[int, Refusal] = {}
         deadline = time.monotonic() + ANSWER_WAIT_S
         while True:
@@ -183,6 +185,43 @@ class Netlink:
                 if refusal.errno:
                     refusals[position] = refusal
                 if position == len(requests) - 1:
+                    return refusals
+
+    def _send_all(self, requests: Sequence[bytes], *, acknowledged: int) -> int:
+        """Send `requests` in one write; the sequence number of the first."""
+        self._drop_stale()
+        first = self._next(len(requests))
+        data = bytearray().join(requests)
+        offset = 0
+        for position, request in enumerate(requests):
+            struct.pack_into("=I", data, offset + 8, first + position)
+            if position == acknowledged:
+                (flags,) = struct.unpack_from("=H", data, offset + 6)
+                struct.pack_into("=H", data, offset + 6, flags | NLM_F_ACK)
+            offset += len(request)
+        self._send(data)
+        return first
+
+    def transaction(self, begin: bytes, requests: Sequence[bytes], end: bytes) -> list[Refusal]:
+        """Apply all `requests` or none (nfnetlink's batches); why it was none (empty: all).
+
+        Not every kernel acknowledges `end`, so the last request has to be acknowledged; what is
+        wrong with the batch as a whole is said of `begin`, and said first
+        (net/netfilter/nfnetlink.c, nfnetlink_rcv_batch). Raises NetlinkError as `transact`.
+        """
+        last = len(requests)
+        first = self._send_all((begin, *requests, end), acknowledged=last)
+        refusals: list[Refusal] = []
+        deadline = time.monotonic() + ANSWER_WAIT_S
+        while True:
+            for kind, flags, sequence, body in messages(self._read(deadline)):
+                position = sequence - first
+                if kind != NLMSG_ERROR or not 0 <= position <= last:
+                    continue
+                refusal = _refusal(flags, body)
+                if refusal.errno:
+                    refusals.append(refusal)
+                if position == last or (position == 0 and refusal.errno):
                     return refusals
 
     def dump(self, request: bytes) -> list[bytes]:

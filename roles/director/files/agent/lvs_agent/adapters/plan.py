@@ -14,11 +14,13 @@ from typing import Any
 from lvs_agent.adapters import ledger_file
 from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing
 from lvs_agent.adapters.netlink import Netlink
+from lvs_agent.adapters.route_table import RouteTable
 from lvs_agent.adapters.rtnetlink import read_host
 from lvs_agent.core import plan as comparison
 from lvs_agent.core.ipvs.model import Service, ServiceKey
-from lvs_agent.core.ledger import of_config
+from lvs_agent.core.ledger import Ledger, of_config
 from lvs_agent.core.model import Config
+from lvs_agent.core.routes import Entry, Place
 
 
 def plan(
@@ -46,7 +48,21 @@ def plan(
         _services(of_config(config).services | ledger.services),
         ledger,
         lambda key, endpoint: known.get((key, endpoint), True),
+        present=_routes(of_config(config) | ledger),
     )
+
+
+def _routes(concerned: Ledger) -> dict[Place, list[Entry]]:
+    """The kernel's routes and rules in the places of those that are or were ours."""
+    places = concerned.routes | concerned.rules
+    if not places:
+        return {}
+    table = RouteTable()
+    try:
+        found = table.read(places)
+    finally:
+        table.close()
+    return {place: [one.entry for one in there] for place, there in found.items()}
 
 
 def _services(keys: frozenset[ServiceKey]) -> dict[ServiceKey, Service]:

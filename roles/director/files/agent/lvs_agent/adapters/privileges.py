@@ -25,6 +25,9 @@ _COMM_BYTES = 15
 class Capability(IntEnum):
     """The capabilities the agent ever holds (capabilities(7))."""
 
+    KILL = 5
+    SETGID = 6
+    SETUID = 7
     NET_ADMIN = 12
     NET_RAW = 13
 

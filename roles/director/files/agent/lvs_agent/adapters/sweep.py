@@ -3,45 +3,70 @@
 
 Owns the clean-up after a crash (systemd's ExecStopPost), when no process of the agent is left to
 do it. Must never import pyroute2 nor read the configuration: it has to be quick, and to work with
-a broken one.
+a broken one. Each part is imported when there is something for it to do.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lvs_agent.adapters import address_netlink, ledger_file
-from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing, explain
 from lvs_agent.adapters.netlink import Netlink
-from lvs_agent.core.ipvs.diff import describe
 from lvs_agent.core.ipvs.model import DeleteService, ServiceKey
-from lvs_agent.core.ledger import Ledger, LedgerAddress
+from lvs_agent.core.ledger import Ledger, LedgerAddress, LedgerRoute, LedgerRule
+
+# links.json of core/links_made.py; named here so that nothing is imported when there is none.
+_LINKS_FILE = "links.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
-    """What was taken out, and what could not be."""
+    """What was taken out, and what could not be. `firewall` and `sync_daemon`: they were ours and
+    are gone."""
 
-    addresses_removed: tuple[LedgerAddress, ...]
-    services_removed: tuple[ServiceKey, ...]
-    errors: tuple[str, ...]
+    addresses_removed: tuple[LedgerAddress, ...] = ()
+    services_removed: tuple[ServiceKey, ...] = ()
+    routes_removed: int = 0
+    rules_removed: int = 0
+    links_removed: tuple[str, ...] = ()
+    firewall: bool = False
+    sync_daemon: bool = False
+    errors: tuple[str, ...] = ()
 
 
 def sweep(runtime_dir: Path) -> SweepReport:
-    """Remove every address and service of the ledger; the ledger stays when something is left."""
+    """Remove everything of the ledger, in the order of a release; it stays when something is left.
+
+    Addresses first: they answer on a director that is dead, nothing else does harm meanwhile.
+    """
     owned, wrong = ledger_file.read(runtime_dir)
     errors = [wrong] if wrong else []
     addresses = _remove_addresses(owned, errors)
+    rules = remove_rules(owned.rules, errors)
+    routes = remove_routes(owned.routes, errors)
+    links = _remove_links(runtime_dir, errors)
     services = _remove_services(owned, errors)
+    sync_daemon = owned.sync_daemon and stop_sync_daemon(errors)
+    firewall = owned.firewall and remove_firewall(errors)
     if not errors and owned != Ledger():
         try:
             ledger_file.write(runtime_dir, Ledger())
         except OSError as error:
             errors.append(f"{runtime_dir}: {error.strerror}")
-    return SweepReport(addresses_removed=addresses, services_removed=services, errors=tuple(errors))
+    return SweepReport(
+        addresses_removed=addresses,
+        services_removed=services,
+        routes_removed=routes,
+        rules_removed=rules,
+        links_removed=links,
+        firewall=firewall,
+        sync_daemon=sync_daemon,
+        errors=tuple(errors),
+    )
 
 
 def _remove_addresses(owned: Ledger, errors: list[str]) -> tuple[LedgerAddress, ...]:
@@ -54,7 +79,7 @@ def _remove_addresses(owned: Ledger, errors: list[str]) -> tuple[LedgerAddress, 
             return ()
         requests = [
             address_netlink.encode_delete(
-                entry.address, entry.prefix_length, indexes[entry.interface]
+                entry.address, entry.prefix_length, indexes[entry.interface], entry.peer or None
             )
             for entry in entries
         ]
@@ -73,10 +98,73 @@ def _remove_addresses(owned: Ledger, errors: list[str]) -> tuple[LedgerAddress, 
     return tuple(entry for position, entry in enumerate(entries) if position not in refusals)
 
 
-def _remove_services(owned: Ledger, errors: list[str]) -> tuple[ServiceKey, ...]:
-    operations = [DeleteService(key) for key in sorted(owned.services)]
-    if not operations:
+def remove_routes(owned: frozenset[LedgerRoute], errors: list[str]) -> int:
+    """Remove those of `owned` that are there; how many. What went wrong is added to `errors`."""
+    from lvs_agent.adapters import route_netlink as codec  # noqa: PLC0415 - see the module
+
+    def read(netlink: Netlink) -> list[bytes]:
+        return [
+            body
+            for family, protocol in sorted({(one.family, one.protocol) for one in owned})
+            for body in netlink.dump(codec.routes_request(family, protocol))
+            if codec.route_identity(body) in owned
+        ]
+
+    return _remove_found(read, codec.RTM_DELROUTE, "routes", errors) if owned else 0
+
+
+def remove_rules(owned: frozenset[LedgerRule], errors: list[str]) -> int:
+    """Remove those of `owned` that are there; how many. What went wrong is added to `errors`."""
+    from lvs_agent.adapters import route_netlink as codec  # noqa: PLC0415 - see the module
+
+    def read(netlink: Netlink) -> list[bytes]:
+        return [
+            body
+            for family in sorted({one.family for one in owned})
+            for body in netlink.dump(codec.rules_request(family))
+            if codec.rule_identity(body) in owned
+        ]
+
+    return _remove_found(read, codec.RTM_DELRULE, "rules", errors) if owned else 0
+
+
+def _remove_found(
+    read: Callable[[Netlink], list[bytes]], kind: int, what: str, errors: list[str]
+) -> int:
+    """Delete what `read` finds by the message that told of it."""
+    from lvs_agent.adapters import route_netlink as codec  # noqa: PLC0415 - see the module
+
+    try:
+        netlink = Netlink(socket.NETLINK_ROUTE, strict=True)
+        try:
+            found = read(netlink)
+            refusals = netlink.transact([codec.delete_again(body, kind) for body in found])
+        finally:
+            netlink.close()
+    except OSError as error:
+        errors.append(f"{what}: {error.strerror}")
+        return 0
+    errors += [f"{what}: {one}" for one in refusals.values() if one.errno not in codec.GONE]
+    return len(found) - len(refusals)
+
+
+def _remove_links(runtime_dir: Path, errors: list[str]) -> tuple[str, ...]:
+    if not (runtime_dir / _LINKS_FILE).exists():
         return ()
+    from lvs_agent.adapters import link_state_file  # noqa: PLC0415 - see the module
+
+    removed, wrong = link_state_file.sweep(runtime_dir)
+    errors += wrong
+    return removed
+
+
+def _remove_services(owned: Ledger, errors: list[str]) -> tuple[ServiceKey, ...]:
+    if not owned.services:
+        return ()
+    from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing, explain  # noqa: PLC0415
+    from lvs_agent.core.ipvs.diff import describe  # noqa: PLC0415
+
+    operations = [DeleteService(key) for key in sorted(owned.services)]
     ipvs = Ipvs()
     try:
         refusals = ipvs.apply(operations)
@@ -94,3 +182,44 @@ def _remove_services(owned: Ledger, errors: list[str]) -> tuple[ServiceKey, ...]
     return tuple(
         operation.key for position, operation in enumerate(operations) if position not in refusals
     )
+
+
+def stop_sync_daemon(errors: list[str]) -> bool:
+    """Stop both halves of IPVS's sync daemon; whether they are stopped."""
+    from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing  # noqa: PLC0415 - see the module
+    from lvs_agent.core.ipvs.sync import Half  # noqa: PLC0415
+
+    ipvs = Ipvs()
+    try:
+        refusals = [refusal for half in Half if (refusal := ipvs.sync_stop(half))]
+    except IpvsMissing:
+        return True
+    except OSError as error:
+        errors.append(f"sync daemon: {error.strerror}")
+        return False
+    finally:
+        ipvs.close()
+    errors += [f"sync daemon: {refusal}" for refusal in refusals]
+    return not refusals
+
+
+def remove_firewall(errors: list[str]) -> bool:
+    """Remove the nf_tables table; whether it is gone."""
+    from lvs_agent.adapters import nft_netlink as codec  # noqa: PLC0415 - see the module
+
+    try:
+        netlink = Netlink(codec.NETLINK_NETFILTER)
+        try:
+            refusals = netlink.transaction(codec.begin(), codec.remove(), codec.end())
+        finally:
+            netlink.close()
+    except OSError as error:
+        # A kernel without nf_tables has no table either.
+        if error.errno == errno.EPROTONOSUPPORT:
+            return True
+        errors.append(f"nf_tables: {error.strerror}")
+        return False
+    if refusals and refusals[0].errno == codec.NO_FAMILY:
+        return True
+    errors += [f"nf_tables: {refusal}" for refusal in refusals]
+    return not refusals

@@ -91,12 +91,16 @@ def _sweep(runtime_directory: Path) -> int:
     from lvs_agent.adapters import sweep  # noqa: PLC0415 - netlink
 
     report = sweep.sweep(runtime_directory)
-    if report.addresses_removed or report.services_removed:
-        print(
-            f"removed {len(report.addresses_removed)} addresses and "
-            f"{len(report.services_removed)} services of a dead agent",
-            file=sys.stderr,
-        )
+    counts = (
+        (len(report.addresses_removed), "addresses"),
+        (len(report.services_removed), "services"),
+        (report.routes_removed, "routes"),
+        (report.rules_removed, "rules"),
+        (len(report.links_removed), "interfaces"),
+    )
+    removed = [f"{count} {what}" for count, what in counts if count]
+    if removed:
+        print(f"removed {', '.join(removed)} of a dead agent", file=sys.stderr)
     for error in report.errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if report.errors else 0

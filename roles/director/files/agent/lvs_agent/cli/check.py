@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`lvs-agent check`: all errors of configuration files at once, each with its path.
+"""`lvs-agent check`: all errors of configuration files at once, each with its path, and warnings.
 
 Owns the form of the output. Must never change anything.
 """
@@ -8,57 +8,85 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lvs_agent import config
 from lvs_agent.adapters import config_file
-from lvs_agent.config import ConfigError, ConfigRejected
+from lvs_agent.config import ConfigError, ConfigRejected, Warning
 from lvs_agent.core.model import Config
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What there is to say about a file. With errors there are no warnings."""
+
+    errors: tuple[ConfigError, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+
+
 def check(paths: list[str], *, host: bool, as_json: bool) -> int:
-    """Check each file; print the errors. Returns 0 if all are good, 1 otherwise."""
-    found = {path: errors_of(path, host=host) for path in paths}
+    """Check each file; print errors, and warnings to standard error.
+
+    Returns 0 if all are good, with warnings or without, and 1 otherwise.
+    """
+    found = {path: findings_of(path, host=host) for path in paths}
+    good = not any(each.errors for each in found.values())
     if as_json:
         files = [
             {
                 "file": path,
-                "ok": not errors,
-                "errors": [{"path": one.path, "message": one.message} for one in errors],
+                "ok": not each.errors,
+                "errors": [{"path": one.path, "message": one.message} for one in each.errors],
+                "warnings": [{"path": one.path, "message": one.message} for one in each.warnings],
             }
-            for path, errors in found.items()
+            for path, each in found.items()
         ]
-        print(json.dumps({"ok": not any(found.values()), "files": files}))
+        print(json.dumps({"ok": good, "files": files}))
     else:
-        for path, errors in found.items():
-            for error in errors:
+        for path, each in found.items():
+            for warning in each.warnings:
+                print(f"{path}: warning: {warning}", file=sys.stderr)
+            for error in each.errors:
                 print(f"{path}: {error}")
-            if not errors:
+            if not each.errors:
                 print(f"{path}: good")
-    return 1 if any(found.values()) else 0
+    return 0 if good else 1
 
 
-def errors_of(path: str, *, host: bool) -> tuple[ConfigError, ...]:
-    """What is wrong with the file; with `host` also what this machine lacks."""
+def findings_of(path: str, *, host: bool) -> Findings:
+    """What is to say about the file; with `host` also what this machine lacks."""
     try:
-        accepted = config.load(config_file.read(path))
+        document = config.parse(config_file.read(path))
+        accepted = config.from_document(document)
     except config_file.ConfigFileError as error:
-        return (ConfigError(path="", message=str(error)),)
+        return Findings(errors=(ConfigError(path="", message=str(error)),))
     except ConfigRejected as rejection:
-        return rejection.errors
-    return tuple(_missing_interfaces(accepted)) if host else ()
+        return Findings(errors=rejection.errors)
+    missing = tuple(_missing_interfaces(accepted)) if host else ()
+    return Findings(errors=missing, warnings=config.lint_document(document))
 
 
 def _missing_interfaces(accepted: Config) -> Iterator[ConfigError]:
     present = {name for _, name in socket.if_nameindex()}
+    # Those that the agent makes itself.
+    made = {one.vmac.interface for one in accepted.vrrp_instances if one.vmac is not None}
     for instance in accepted.vrrp_instances:
         path = f"vrrp_instances.{instance.name}"
         if instance.interface not in present:
             yield _missing(f"{path}.interface", instance.interface, present)
-        for index, address in enumerate(instance.addresses):
-            if address.interface not in present | {instance.interface}:
-                where = f"{path}.virtual_ipaddress[{index}].dev"
-                yield _missing(where, address.interface, present)
+        known = present | made | {instance.interface}
+        for name, addresses in (
+            ("virtual_ipaddress", instance.addresses),
+            ("virtual_ipaddress_excluded", instance.excluded),
+        ):
+            for index, address in enumerate(addresses):
+                if address.interface not in known:
+                    yield _missing(f"{path}.{name}[{index}].dev", address.interface, present)
+    for index, address in enumerate(accepted.static_addresses):
+        if address.interface not in present | made:
+            yield _missing(f"static_ipaddress[{index}].dev", address.interface, present)
 
 
 def _missing(path: str, name: str, present: set[str]) -> ConfigError:

@@ -27,6 +27,10 @@ def render(status: Item) -> str:
     else:
         lines.append("no warnings")
     lines += ["", "VRRP INSTANCES", *(_instances(status) or ["  none"])]
+    if status.get("sync_groups"):
+        lines += ["", "SYNC GROUPS", *_groups(status)]
+    if status.get("trackers"):
+        lines += ["", "TRACKERS", *_trackers(status)]
     lines += ["", "VIRTUAL SERVERS", *(_services(status) or ["  none"])]
     return "\n".join(printable(line) for line in lines) + "\n"
 
@@ -71,8 +75,22 @@ def _warnings(status: Item, agent: Item) -> Iterator[str]:
             if one.get("present") != (state == "MASTER"):
                 there = "is here" if one.get("present") else "is missing here"
                 yield f"{one.get('address')} {there} though {name} is {state}"
+        if (instance.get("dual_active") or {}).get("active"):
+            other = instance["dual_active"].get("source")
+            yield f"{name}: {other} acts as master at the same time as this director"
+    yield from _kernel_warnings(status)
     for service in status.get("services", []):
         yield from _service_warnings(service)
+
+
+def _kernel_warnings(status: Item) -> Iterator[str]:
+    """What the kernel does not do for us beside addresses and services."""
+    for part in ("firewall", "sync_daemon"):
+        if error := (status.get(part) or {}).get("error"):
+            yield f"{part}: {error}"
+    for link in status.get("links", []):
+        if link.get("error"):
+            yield f"{link.get('interface')}: {link['error']}"
 
 
 def _service_warnings(service: Item) -> Iterator[str]:
@@ -97,7 +115,7 @@ def _instances(status: Item) -> list[str]:
         lines.append(f"  {one.get('name')}: {state} for {since}; {_master(one)}")
         lines.append(
             f"      {one.get('interface')}, virtual router {one.get('virtual_router_id')}, "
-            f"VRRP version {one.get('version')}, priority {one.get('priority')}"
+            f"VRRP version {one.get('version')}, {_priority(one)}"
         )
         lines += [
             f"      {address['address']}/{address.get('prefix')} on {address.get('interface')}: "
@@ -105,6 +123,32 @@ def _instances(status: Item) -> list[str]:
             for address in status.get("addresses", [])
             if address.get("instance") == one.get("name")
         ]
+    return lines
+
+
+def _priority(instance: Item) -> str:
+    priority, base = instance.get("priority"), instance.get("base_priority")
+    if base in (None, priority):
+        return f"priority {priority}"
+    return f"priority {priority} instead of {base} ({', '.join(instance.get('weights') or [])})"
+
+
+def _groups(status: Item) -> list[str]:
+    return [
+        f"  {one.get('name')}: {one.get('state')} for {duration(one.get('since_s') or 0)}; "
+        f"{', '.join(one.get('members') or [])}"
+        for one in status["sync_groups"]
+    ]
+
+
+def _trackers(status: Item) -> list[str]:
+    """Those that are down first."""
+    lines = []
+    for one in sorted(status["trackers"], key=lambda each: bool(each.get("up"))):
+        state = {True: "up", False: "DOWN"}.get(one.get("up"), "unknown")
+        if one.get("type") == "file":
+            state = str(one.get("value"))
+        lines.append(f"  {one.get('type')} {one.get('name')}: {state}; {one.get('reason')}")
     return lines
 
 

@@ -11,10 +11,12 @@ import os
 import time
 from pathlib import Path
 
-from lvs_agent.adapters import runtime_directory
+from lvs_agent.adapters import link_netlink, runtime_directory
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.package_parts import import_parts_only
 from lvs_agent.config import ConfigRejected
+from lvs_agent.core import links_wanted
+from lvs_agent.core.model import Config
 from lvs_agent.proc import configuration
 
 # sysexits.h; the unit's RestartPreventExitStatus knows it: restarting cures no wrong file.
@@ -41,6 +43,14 @@ def run(config_path: str, directory: Path) -> int:
         for error in rejection.errors:
             journal.write("error", f"{config_path}: {error}")
         return EX_CONFIG
+    if missing := _missing_interfaces(loaded.config):
+        for name in missing:
+            journal.write(
+                "error",
+                f"{config_path}: interface {name} does not exist; create it, or set"
+                " global_defs.dynamic_interfaces to true to wait for it",
+            )
+        return EX_CONFIG
     try:
         runtime_directory.ensure(directory)
         _wait_for_lock(directory)
@@ -55,14 +65,21 @@ def run(config_path: str, directory: Path) -> int:
 
     # The children's modules, imported once and shared by all of them.
     import_parts_only("pyroute2")
-    from lvs_agent.proc import ha, health, kernel  # noqa: PLC0415 - not for a wrong file
+    from lvs_agent.proc import ha, health, kernel, track  # noqa: PLC0415 - not for a wrong file
     from lvs_agent.proc.supervisor import Mains, Settings, Supervisor  # noqa: PLC0415
 
     settings = Settings(
         config_path=config_path, runtime_directory=directory, environment=environment
     )
-    mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main)
+    mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
     return Supervisor(settings, mains, loaded, journal).run()
+
+
+def _missing_interfaces(config: Config) -> tuple[str, ...]:
+    """Configured interfaces that must be there at the start and are not."""
+    if config.global_defs.dynamic_interfaces:
+        return ()
+    return link_netlink.absent(links_wanted.required(config))
 
 
 def _wait_for_lock(directory: Path) -> None:

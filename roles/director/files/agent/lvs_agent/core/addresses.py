@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual addresses: which are missing, which are there and should not be.
+"""Configured addresses: which are missing, which are there and should not be.
 
 Owns the comparison of configuration and host. Must never talk to the kernel. An address is told
 apart by interface and address: the same one on another interface (a real server has it on lo) is
@@ -10,61 +10,143 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lvs_agent.core.host import Host, HostAddress
-from lvs_agent.core.model import Config, VirtualAddress
+from lvs_agent.core.host import Host
+from lvs_agent.core.host_facts import (
+    IFA_F_DEPRECATED,
+    IFA_F_HOMEADDRESS,
+    IFA_F_MANAGETEMPADDR,
+    IFA_F_MCAUTOJOIN,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    HostAddress,
+    family_of,
+    flags_of,
+)
+from lvs_agent.core.model import Config, VirtualAddress, VrrpInstance
+
+# What an instance is, whatever its name: interface, family, VRID, and multicast group or "unicast".
+Identity = tuple[str, int, int, str]
+
+# The flags that the kernel takes from us, and keeps (net/ipv4/devinet.c, net/ipv6/addrconf.c).
+_FLAGS_KEPT = {
+    4: IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN,
+    6: IFA_F_NODAD
+    | IFA_F_HOMEADDRESS
+    | IFA_F_MANAGETEMPADDR
+    | IFA_F_NOPREFIXROUTE
+    | IFA_F_MCAUTOJOIN,
+}
+
+
+def identity(instance: VrrpInstance) -> Identity:
+    """By this an instance is found again in a new configuration."""
+    group = "unicast" if instance.peers else instance.mcast_group
+    return instance.interface, instance.family, instance.virtual_router_id, group
+
+
+def held_by(instance: VrrpInstance) -> tuple[VirtualAddress, ...]:
+    """Everything that is added when the instance becomes master, in that order."""
+    return instance.addresses + instance.excluded
 
 
 def configured_addresses(config: Config) -> dict[str, tuple[VirtualAddress, ...]]:
     """The virtual addresses of each instance, by its name."""
-    return {instance.name: instance.addresses for instance in config.vrrp_instances}
+    return {instance.name: held_by(instance) for instance in config.vrrp_instances}
+
+
+def every_address(config: Config) -> tuple[VirtualAddress, ...]:
+    """All that may ever be added because of `config`."""
+    return config.static_addresses + tuple(
+        address for instance in config.vrrp_instances for address in held_by(instance)
+    )
 
 
 def interfaces(config: Config) -> tuple[str, ...]:
-    """Every interface the configuration speaks of, once, in its order."""
-    names = [instance.interface for instance in config.vrrp_instances]
-    names += [
-        address.interface for instance in config.vrrp_instances for address in instance.addresses
-    ]
+    """Every interface that an instance or sync group needs or watches, once, in their order."""
+    names: list[str] = []
+    for instance in config.vrrp_instances:
+        names.append(instance.interface)
+        names += [instance.vmac.interface] if instance.vmac else []
+        names += [address.interface for address in held_by(instance)]
+        names += [tracked.interface for tracked in instance.track_interfaces]
+    for group in config.sync_groups:
+        names += [tracked.interface for tracked in group.track_interfaces]
     return tuple(dict.fromkeys(names))
 
 
 def placed(config: Config) -> frozenset[tuple[str, str]]:
-    """(interface, address) of every virtual address."""
+    """(interface, address) of every virtual address; static ones are none."""
     return frozenset(
         (address.interface, address.address)
         for instance in config.vrrp_instances
-        for address in instance.addresses
+        for address in held_by(instance)
     )
 
 
 def is_exactly(wanted: VirtualAddress, found: HostAddress) -> bool:
     """Whether `found`, which has the same interface and address, is what we would have added."""
-    return (
+    family = family_of(wanted.address)
+    kept = _FLAGS_KEPT[family]
+    alike = (
         found.prefix_length == wanted.prefix_length
+        and found.peer == wanted.peer
+        and found.flags & kept == flags_of(wanted) & kept
+        and _same_lifetime(wanted.preferred_lft_s, found)
+    )
+    if family == 6:  # the kernel tells an IPv6 address's scope by itself; it has no label
+        return alike
+    return (
+        alike
         and found.broadcast == wanted.broadcast
         and found.scope == wanted.scope
         and found.label == (wanted.label or wanted.interface)
     )
 
 
+def _same_lifetime(wanted: int | None, found: HostAddress) -> bool:
+    """Ours are valid for ever; a preferred lifetime that has begun runs down to 0, and stays there.
+
+    Of a permanent IPv4 address the kernel tells only whether the lifetime is 0, as a flag
+    (net/ipv4/devinet.c, inet_fill_ifaddr).
+    """
+    if not found.flags & IFA_F_PERMANENT:
+        return False
+    left = found.preferred_lft_s
+    if family_of(found.address) == 4 and left is None:
+        return bool(found.flags & IFA_F_DEPRECATED) == (wanted == 0)
+    if wanted is None or left is None:
+        return wanted is left
+    return left <= wanted
+
+
+def found(wanted: VirtualAddress, host: Host) -> HostAddress | None:
+    """The address with its prefix and peer on its interface, whatever its other attributes."""
+    link = host.link(wanted.interface)
+    if link is None:
+        return None
+    return host.find(link.index, wanted.address, wanted.prefix_length, wanted.peer)
+
+
 def missing(wanted: Iterable[VirtualAddress], host: Host) -> tuple[VirtualAddress, ...]:
     """Those of `wanted` that their interface lacks; addresses on an absent interface do not count:
-    nobody can put them back."""
-    indexes = {link.name: index for index, link in host.links.items()}
-    return tuple(
-        address
-        for address in wanted
-        if (index := indexes.get(address.interface)) is not None
-        and host.find(index, address.address, address.prefix_length) is None
-    )
+    nobody can put them back. Nor do IPv6 addresses on one that is down: the kernel removes them
+    then (net/ipv6/addrconf.c, addrconf_ifdown), and they are missing when it is up again."""
+    lost: list[VirtualAddress] = []
+    for address in wanted:
+        link = host.link(address.interface)
+        if link is None or (not link.up and family_of(address.address) == 6):
+            continue
+        if found(address, host) is None:
+            lost.append(address)
+    return tuple(lost)
 
 
 def present(unwanted: Iterable[tuple[str, str]], host: Host) -> tuple[HostAddress, ...]:
     """Addresses of the host that are among `unwanted` (interface, address), whatever prefix."""
-    names = {index: link.name for index, link in host.links.items()}
-    wanted_away = frozenset(unwanted)
-    return tuple(
-        found
-        for found in host.addresses.values()
-        if (names.get(found.index, ""), found.address) in wanted_away
-    )
+    there: list[HostAddress] = []
+    for interface, address in unwanted:
+        link = host.link(interface)
+        if link is not None:
+            there += host.at(link.index, address)
+    return tuple(there)

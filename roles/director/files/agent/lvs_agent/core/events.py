@@ -26,7 +26,8 @@ class InterfaceUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceDown:
-    """The instance cannot work; `reason` says which interface lacks what."""
+    """The instance cannot work; `reason` says which interface lacks what, or which tracker failed,
+    or which member of its sync group cannot work."""
 
     reason: str
 
@@ -60,9 +61,43 @@ class AnnouncementNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconfigured:
-    """The same virtual router (interface, VRID, version, group) with other settings."""
+    """The same virtual router (`stack.key_of`) with other settings.
+
+    `priority` is the effective one under them; None: that of the instance.
+    """
 
     instance: VrrpInstance
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityChanged:
+    """The effective priority is `priority` now; `reason` says what weighs."""
+
+    priority: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressClaimed:
+    """A host with the foreign `mac` answered for one of our virtual addresses."""
+
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    """The sync group becomes master: every member had come to want it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yield:
+    """Another member of the sync group is not master any more, so this one may not be either."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +113,10 @@ Event = (
     | ClockGap
     | AnnouncementNeeded
     | Reconfigured
+    | PriorityChanged
+    | AddressClaimed
+    | TakeOver
+    | Yield
     | Shutdown
     | HoldApplied
     | ProcessDied

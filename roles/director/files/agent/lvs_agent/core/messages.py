@@ -80,9 +80,10 @@ class HoldApplied:
 class LinkState:
     """kernel -> ha: an interface as it is now; sent for all at start and at each change.
 
-    `index` 0: no such interface. `running`: administratively up with carrier. `primary` is the
-    first IPv4 address that is not one of our virtual ones, None if there is none. `mac` as
-    "aa:bb:cc:dd:ee:ff".
+    `index` 0: no such interface. `running`: administratively up with carrier, after
+    interface_up_down_delays. `primary` is the first IPv4 address that is not one of our virtual
+    ones, `primary6` the first such IPv6 link-local address that is not tentative, None if there is
+    none. `mac` as "aa:bb:cc:dd:ee:ff". `sources`: the configured source addresses that it has.
     """
 
     interface: str
@@ -90,6 +91,8 @@ class LinkState:
     running: bool
     primary: str | None
     mac: str | None
+    primary6: str | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,7 @@ class AddressesLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """health -> kernel (and supervisor for the log): the state of one real server.
+    """health -> kernel, and -> supervisor -> track: the state of one real server.
 
     Names are those of the configuration `generation`. `checked` False: no check ran yet and `up`
     is the assumption. `reason` is for people.
@@ -138,6 +141,46 @@ class InstanceState:
     state: str
     previous: str
     priority: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState:
+    """ha -> supervisor -> track: a sync group changed state. States as in InstanceState."""
+
+    group: str
+    state: str
+    previous: str
+    priority: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceEvent:
+    """ha -> supervisor -> track: something worth telling that is no change of state.
+
+    `event`: MASTER_RX_LOWER_PRI, MASTER_PRIORITY, BACKUP_PRIORITY (the effective priority changed
+    to `priority`), DUAL_ACTIVE, DUAL_ACTIVE_OVER, DELETED.
+    """
+
+    instance: str
+    event: str
+    priority: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerState:
+    """track -> ha: what a tracker says. `kind` is a model.TrackerKind, `name` that of its block.
+
+    `up` None: no result yet. `value` is a file's number, else 0. Sent for all at start, at each
+    change, and again after ProcessRestarted("ha").
+    """
+
+    kind: str
+    name: str
+    up: bool | None
+    value: int
     reason: str
 
 
@@ -178,6 +221,9 @@ Message = (
     | Verdict
     | VerdictsComplete
     | InstanceState
+    | GroupState
+    | InstanceEvent
+    | TrackerState
     | LogLine
     | StatusRequest
     | StatusReply

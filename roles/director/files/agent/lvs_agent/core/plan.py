@@ -7,16 +7,18 @@ with that configuration at once; what an election or a check changes later is no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lvs_agent.core import addresses as rules
+from lvs_agent.core import routes
 from lvs_agent.core.host import Host
 from lvs_agent.core.ipvs.diff import describe, diff
 from lvs_agent.core.ipvs.model import Endpoint, Operation, Service, ServiceKey
-from lvs_agent.core.ledger import Ledger, LedgerAddress, of_config
+from lvs_agent.core.ledger import Ledger, address_entry, of_config
 from lvs_agent.core.model import Config, VirtualAddress
 from lvs_agent.core.quorum import desired_service, service_key
+from lvs_agent.core.routes import STATIC, Entry, Place
 
 IsUp = Callable[[ServiceKey, Endpoint], bool]
 
@@ -27,18 +29,34 @@ def plan(
     services: Mapping[ServiceKey, Service],
     ledger: Ledger,
     is_up: IsUp,
+    *,
+    present: Mapping[Place, Sequence[Entry]] | None = None,
 ) -> tuple[str, ...]:
     """One line for each change; none when the kernel is as the configuration wants it.
 
-    `services`: those of the kernel that are configured or in `ledger`. An instance counts as held
-    here when one of its addresses is present; addresses that are new to this director are listed
-    for the others too, for when they become master.
+    `present` has routes and rules of the kernel, `services` its services: those that are
+    configured or in `ledger`. An instance counts as held here when one of its addresses is
+    present; addresses, routes and rules that are new to this director are listed for the others
+    too, for when they become master.
     """
+    present = present or {}
+    configured = rules.configured_addresses(config)
+    held = {name for name, wanted in configured.items() if _is_held(wanted, host)}
     lines = _removed_addresses(config, host, ledger)
-    for name, wanted in rules.configured_addresses(config).items():
-        lines += _instance_addresses(name, wanted, host, ledger)
+    lines += _removed_routes(config, held, present, ledger)
+    lines += _static_addresses(config, host)
+    for name, wanted in configured.items():
+        lines += _instance_addresses(name, wanted, host, ledger, held=name in held)
+    for name, entries in routes.configured(config).items():
+        lines += _added_routes(name, entries, present, ledger, held=name in held)
     operations = ipvs_operations(config, services, ledger, is_up)
     return (*lines, *(describe(operation) for operation in operations))
+
+
+def _is_held(wanted: tuple[VirtualAddress, ...], host: Host) -> bool:
+    interfaces = {link.name for link in host.links.values()}
+    lost = rules.missing(wanted, host)
+    return any(a.interface in interfaces and a not in lost for a in wanted)
 
 
 def ipvs_operations(
@@ -61,23 +79,71 @@ def _removed_addresses(config: Config, host: Host, ledger: Ledger) -> list[str]:
     return lines
 
 
-def _instance_addresses(
-    name: str, wanted: tuple[VirtualAddress, ...], host: Host, ledger: Ledger
+def _removed_routes(
+    config: Config, held: set[str], present: Mapping[Place, Sequence[Entry]], ledger: Ledger
 ) -> list[str]:
-    indexes = {link.name: link.index for link in host.links.values()}
+    """What is ours and not configured so: left over, or altered."""
+    wanted: dict[Place, list[Entry]] = {}
+    for name, entries in routes.configured(config).items():
+        for entry in entries if name == STATIC or name in held else ():
+            wanted.setdefault(routes.place(entry), []).append(entry)
+    ours = {*ledger.routes, *ledger.rules}
+    return [
+        f"remove {routes.describe(found)}"
+        for place, there in present.items()
+        for found in there
+        if place in ours
+        and not any(routes.is_exactly(entry, found) for entry in wanted.get(place, ()))
+    ]
+
+
+def _added_routes(
+    name: str,
+    entries: Sequence[Entry],
+    present: Mapping[Place, Sequence[Entry]],
+    ledger: Ledger,
+    *,
+    held: bool,
+) -> list[str]:
+    lines: list[str] = []
+    for entry in entries:
+        place = routes.place(entry)
+        there = any(routes.is_exactly(entry, found) for found in present.get(place, ()))
+        if name == STATIC and not there:
+            lines.append(f"add {routes.describe(entry)}")
+        elif held and not there:
+            lines.append(f"add {routes.describe(entry)} ({name} is held here)")
+        elif not there and place not in ledger.routes and place not in ledger.rules:
+            lines.append(f"add {routes.describe(entry)} when {name} becomes master")
+    return lines
+
+
+def _static_addresses(config: Config, host: Host) -> list[str]:
+    lines: list[str] = []
+    lost = rules.missing(config.static_addresses, host)
+    for address in config.static_addresses:
+        place = f"{address.address}/{address.prefix_length} to {address.interface}"
+        if host.link(address.interface) is None:
+            lines.append(f"interface {address.interface} does not exist; cannot add {place}")
+        elif address in lost:
+            lines.append(f"add {place}")
+    return lines
+
+
+def _instance_addresses(
+    name: str, wanted: tuple[VirtualAddress, ...], host: Host, ledger: Ledger, *, held: bool
+) -> list[str]:
     lost = rules.missing(wanted, host)
-    held = any(a.interface in indexes and a not in lost for a in wanted)
     lines: list[str] = []
     for address in wanted:
         place = f"{address.address}/{address.prefix_length} to {address.interface}"
-        entry = LedgerAddress(address.interface, address.address, address.prefix_length)
-        if address.interface not in indexes:
+        if host.link(address.interface) is None:
             lines.append(
                 f"{name}: interface {address.interface} does not exist; cannot add {place}"
             )
         elif address in lost and held:
             lines.append(f"add {place} ({name} is held here)")
-        elif address in lost and entry not in ledger.addresses:
+        elif address in lost and address_entry(address) not in ledger.addresses:
             lines.append(f"add {place} when {name} becomes master")
     return lines
 

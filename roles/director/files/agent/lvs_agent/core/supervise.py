@@ -8,12 +8,15 @@ Must never touch a process, a socket or the clock: `proc/supervisor.py` executes
 
 from __future__ import annotations
 
+from collections import deque
 from enum import StrEnum
 from typing import assert_never
 
 from lvs_agent.core.life import CONDEMNED, MS, SECOND, Do, Event, Life, Limits, ProcessState
 from lvs_agent.core.messages import (
+    GroupState,
     Heartbeat,
+    InstanceEvent,
     InstanceState,
     Message,
     ProcessDied,
@@ -21,6 +24,7 @@ from lvs_agent.core.messages import (
     Ready,
     Reconfigure,
     Stop,
+    Verdict,
 )
 from lvs_agent.core.orders import (
     Abort,
@@ -35,10 +39,10 @@ from lvs_agent.core.orders import (
     describe_exit,
 )
 
-HA, KERNEL, HEALTH = "ha", "kernel", "health"
-# kernel first: its LinkState is what ha waits for.
-NAMES = (KERNEL, HEALTH, HA)
-PEERS = {HA: (KERNEL,), KERNEL: (HA, HEALTH), HEALTH: (KERNEL,)}
+HA, KERNEL, HEALTH, TRACK = "ha", "kernel", "health", "track"
+# kernel first: its LinkState is what ha waits for; then track: instances wait for its results.
+NAMES = (KERNEL, HEALTH, TRACK, HA)
+PEERS = {HA: (KERNEL, TRACK), KERNEL: (HA, HEALTH), HEALTH: (KERNEL,), TRACK: (HA,)}
 
 LIMITS = {
     # While ha is silent nobody advertises: three lost beats are enough. Its successor begins as a
@@ -49,7 +53,13 @@ LIMITS = {
     KERNEL: Limits(silent_ns=3 * SECOND, start_ns=15 * SECOND, reconfigure_ns=15 * SECOND),
     # Verdicts stand still while it hangs (fail-static): no hurry.
     HEALTH: Limits(silent_ns=3 * SECOND, start_ns=15 * SECOND, reconfigure_ns=15 * SECOND),
+    # What its trackers said last stands while it hangs: no hurry either.
+    TRACK: Limits(silent_ns=3 * SECOND, start_ns=15 * SECOND, reconfigure_ns=15 * SECOND),
 }
+
+# News for scripts and mails that wait while the track process is being replaced: a storm of a
+# thousand changes; the oldest go first, because the last state of a thing matters most.
+UNTOLD_LIMIT = 1000
 
 HEARTBEAT_NS = 250 * MS
 TICK_NS = 100 * MS
@@ -90,6 +100,8 @@ class Supervision:
         self.stage = Stage.STARTING
         self.generation = generation
         self.instance_states: dict[str, InstanceState] = {}
+        self.news_dropped = 0
+        self._untold: deque[Message] = deque(maxlen=UNTOLD_LIMIT)
         self._advert_ints_ns = advert_ints_ns
         self._ha_may_be_adopted = False
         self._last_tick_ns: int | None = None
@@ -116,7 +128,13 @@ class Supervision:
         fork = Fork(name=name, restarted=restarted, adopt=adopt)
         if not restarted:
             return (fork,)
-        return (fork, *self._tell_peers(name, ProcessRestarted(name=name)))
+        untold = self._untold_news() if name == TRACK else ()
+        return (fork, *untold, *self._tell_peers(name, ProcessRestarted(name=name)))
+
+    def _untold_news(self) -> tuple[Action, ...]:
+        untold = tuple(Tell(name=TRACK, message=message) for message in self._untold)
+        self._untold.clear()
+        return untold
 
     def _adoption(self, now_ns: int) -> tuple[InstanceState, ...]:
         """The states a new ha process goes on with: none, unless no advert can be missing yet.
@@ -145,6 +163,19 @@ class Supervision:
                 return (*self._became_ready(), *self._confirmed(name))
             case InstanceState(instance=instance) if name == HA:
                 self.instance_states[instance] = message
+                return self._pass_on(message)
+            case GroupState() | InstanceEvent() if name == HA:
+                return self._pass_on(message)
+            case Verdict() if name == HEALTH:
+                return self._pass_on(message)
+        return ()
+
+    def _pass_on(self, news: Message) -> tuple[Action, ...]:
+        """Tell the track process, or keep it for the next one."""
+        if self.lives[TRACK].listening:
+            return (Tell(name=TRACK, message=news),)
+        self.news_dropped += len(self._untold) == UNTOLD_LIMIT
+        self._untold.append(news)
         return ()
 
     def _became_ready(self) -> tuple[Action, ...]:
@@ -241,7 +272,7 @@ class Supervision:
     def reconfigure(
         self, *, documents: dict[str, str], advert_ints_ns: dict[str, int], now_ns: int
     ) -> tuple[Action, ...]:
-        """Give every child its new document, in the order kernel, health, ha.
+        """Give every child its new document, in the order kernel, health, track, ha.
 
         kernel must know an instance before ha asks to hold its addresses. A dead child gets the
         new configuration with its birth.
@@ -276,7 +307,8 @@ class Supervision:
         self._awaiting.clear()
         return (ReloadDone(generation=self.generation, missing=missing),)
 
-    # Stopping: ha hands over first, then the kernel process removes what is left.
+    # Stopping: ha hands over first, then the kernel process removes what is left; the track process
+    # has heard ha's last words by then, and runs the scripts that they call for.
 
     def stop(self, now_ns: int) -> tuple[Action, ...]:
         """Begin the stop sequence; asking again changes nothing."""
@@ -306,7 +338,8 @@ class Supervision:
         self._stop_deadline_ns = now_ns + STOP_REST_NS
         # Without a kernel process our addresses would stay: one more is born to remove them.
         born = () if self.lives[KERNEL].alive else self._fork(KERNEL, now_ns)
-        return (*born, *self._tell_stop(KERNEL, now_ns), *self._tell_stop(HEALTH, now_ns))
+        told = (self._tell_stop(name, now_ns) for name in (KERNEL, HEALTH, TRACK))
+        return (*born, *(action for actions in told for action in actions))
 
     def _stop_late(self, now_ns: int) -> tuple[Action, ...]:
         self._clean = False

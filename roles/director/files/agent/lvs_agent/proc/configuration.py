@@ -14,7 +14,7 @@ from lvs_agent import config
 from lvs_agent.adapters import config_file
 from lvs_agent.config import ConfigError, ConfigRejected
 from lvs_agent.core.model import Config
-from lvs_agent.core.supervise import HA, HEALTH, KERNEL
+from lvs_agent.core.supervise import HA, HEALTH, KERNEL, TRACK
 from lvs_agent.core.wire import FRAME_LIMIT
 
 # A document travels inside a message, where every quotation mark and backslash doubles.
@@ -50,6 +50,7 @@ def load(path: str) -> Loaded:
         documents={
             KERNEL: whole,
             HEALTH: whole,
+            TRACK: whole,
             HA: json.dumps(for_ha, separators=(",", ":")),
         },
     )

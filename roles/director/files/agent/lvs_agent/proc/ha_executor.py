@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Does what the state machines ask for: the way out of the ha process.
 
-Owns sending and its counters. Must never decide about the protocol.
+Owns the order of doing and the counters. Must never decide about the protocol, nor open a socket.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from lvs_agent.adapters.arp import Sent
-from lvs_agent.core.actions import Action, Announce, SendAdvert, StopAnnouncing
-from lvs_agent.core.messages import Hold, InstanceState, LogLine, Message
+from lvs_agent.core.actions import Action, Announce, ProbeAddresses, SendAdvert, StopAnnouncing
+from lvs_agent.core.messages import (
+    GroupState,
+    Hold,
+    InstanceEvent,
+    InstanceState,
+    LogLine,
+    Message,
+)
+from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.journal import RateLimit, left_out
 from lvs_agent.core.vrrp.router import State
-from lvs_agent.proc.ha_member import Member
-from lvs_agent.proc.ha_ports import Ports
+from lvs_agent.proc.ha_wire import Wire
 from lvs_agent.proc.loop import Loop
 
 # State changes and the like, per instance and level: enough for an incident, too few to fill a
@@ -24,40 +30,49 @@ _LINES_PER_MINUTE = 30
 
 
 class Executor:
-    """`unconfirmed` has (instance, sequence) of every Hold that the kernel did not answer yet."""
+    """`unconfirmed` has (instance, sequence) of every Hold that the kernel did not answer yet.
+
+    `routers(name)` finds the state machine that counts what became of an action; None: it is gone.
+    """
 
     def __init__(
         self,
         loop: Loop,
-        ports: Ports,
+        wire: Wire,
+        routers: Callable[[str], VirtualRouter | None],
         to_kernel: Callable[[Message], None],
         to_supervisor: Callable[[Message], None],
     ) -> None:
         self._loop = loop
-        self._ports = ports
+        self._wire = wire
+        self._routers = routers
         self._to_kernel = to_kernel
         self._to_supervisor = to_supervisor
         self._lines = RateLimit(_LINES_PER_MINUTE)
         self.unconfirmed: dict[str, int] = {}
+        wire.on_frames = self._count_frames
 
-    def do(self, member: Member, action: Action, now_ns: int) -> None:
-        """Carry out one action of `member`'s state machine."""
+    def do(self, name: str, action: Action, now_ns: int) -> None:
+        """Carry out one action of the instance `name`; "" for a sync group."""
         match action:
             case SendAdvert(resign=resign):
-                self._send_advert(member, resign)
-            case Hold(instance=name, sequence=sequence):
-                self.unconfirmed[name] = sequence
+                self._send_advert(name, resign)
+            case Hold(instance=instance, sequence=sequence):
+                self.unconfirmed[instance] = sequence
                 self._to_kernel(action)
-            case Announce(addresses=addresses):
-                member.announcer.start(addresses, now_ns)
-                member.announce_alarm.set(member.announcer.deadline_ns)
+            case Announce(addresses=addresses, repeat=repeat):
+                self._wire.announce(name, addresses, repeat, now_ns)
             case StopAnnouncing():
-                member.announcer.stop()
-            case InstanceState():
+                self._wire.stop_announcing(name)
+            case ProbeAddresses(addresses=addresses):
+                self._wire.probe(name, addresses)
+            case InstanceState() | GroupState():
                 self._to_supervisor(action)
-                self._log_transition(member, action)
+                self._log_transition(name, action)
+            case InstanceEvent():
+                self._to_supervisor(action)
             case LogLine(level=level, text=text):
-                self._log_limited(member, level, text)
+                self._log_limited(name, level, text)
             case _:
                 assert_never(action)
 
@@ -66,50 +81,40 @@ class Executor:
         if self.unconfirmed.get(name) == sequence:
             del self.unconfirmed[name]
 
-    def _send_advert(self, member: Member, resign: bool) -> None:
-        datagram = member.resignation if resign else member.datagram
-        if datagram is None:
-            return  # no address known yet: nothing was ever advertised
-        instance, statistics = member.instance, member.router.statistics
-        error = self._ports.send(instance.interface, datagram, instance.mcast_group4)
-        if error is None:
+    def _send_advert(self, name: str, resign: bool) -> None:
+        router = self._routers(name)
+        if router is None:
+            return
+        sent, error = self._wire.send_advert(name, priority=router.priority, resign=resign)
+        statistics = router.statistics
+        if sent:
             statistics.adverts_sent += 1
             statistics.priority_zero_sent += resign
-            return
-        statistics.send_errors += 1
-        text = f"vrrp {instance.name} ({instance.interface}): advert not sent: {error}"
-        self._log_limited(member, "error", text)
+        if error is not None:
+            statistics.send_errors += 1
+            text = f"vrrp {name} ({router.instance.interface}): advert not sent: {error}"
+            self._log_limited(name, "error", text)
 
-    def _send_frames(self, member: Member, addresses: list[str], now_ns: int) -> None:
-        statistics = member.router.statistics
-        for at, address in enumerate(addresses):
-            interface, frame = member.frames.get(address, ("", b""))
-            match self._ports.send_frame(interface, frame):
-                case Sent.YES:
-                    statistics.gratuitous_arps_sent += 1
-                case Sent.FAILED:
-                    statistics.gratuitous_arp_errors += 1
-                case Sent.CONGESTED:
-                    member.announcer.congested(addresses[at:], now_ns)
-                    return
+    def _count_frames(self, name: str, sent: int, failed: int) -> None:
+        router = self._routers(name)
+        if router is not None:
+            router.statistics.gratuitous_arps_sent += sent
+            router.statistics.gratuitous_arp_errors += failed
 
-    def _log_transition(self, member: Member, change: InstanceState) -> None:
-        instance = member.instance
-        where = f"{instance.interface}, VRID {instance.virtual_router_id}"
+    def _log_transition(self, name: str, change: InstanceState | GroupState) -> None:
+        router = self._routers(name) if isinstance(change, InstanceState) else None
+        if isinstance(change, GroupState):
+            who = f"sync group {change.group}"
+        elif router is None:
+            who = name
+        else:
+            instance = router.instance
+            who = f"{name} ({instance.interface}, VRID {instance.virtual_router_id})"
         level = "warning" if change.state == State.FAULT else "info"
-        states = f"{change.previous} -> {change.state}"
-        text = f"vrrp {instance.name} ({where}): {states}: {change.reason}"
-        self._log_limited(member, level, text)
+        text = f"vrrp {who}: {change.previous} -> {change.state}: {change.reason}"
+        self._log_limited(name, level, text)
 
-    def _log_limited(self, member: Member, level: str, text: str) -> None:
-        count = self._lines.admit((member.instance.name, level), self._loop.now_ns())
+    def _log_limited(self, name: str, level: str, text: str) -> None:
+        count = self._lines.admit((name, level), self._loop.now_ns())
         if count is not None:
             self._to_supervisor(LogLine(level=level, text=text + left_out(count)))
-
-    def announce(self, member: Member) -> None:
-        """Send the slice of gratuitous ARP that is due."""
-        announcer, now_ns = member.announcer, self._loop.now_ns()
-        due_ns = announcer.deadline_ns
-        if due_ns is not None and due_ns <= now_ns:
-            self._send_frames(member, announcer.take(now_ns), now_ns)
-        member.announce_alarm.set(announcer.deadline_ns)

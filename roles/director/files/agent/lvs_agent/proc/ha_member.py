@@ -1,35 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One VRRP instance as the ha process runs it: state machine, announcer, and ready-made packets.
+"""One VRRP instance as the wire needs it: ready-made packets and frames, and the announcer.
 
-Owns the packets and the two timers of an instance. Must never send.
+Owns the packets. Must never send, and never know a state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Address
 
 from lvs_agent.core.messages import LinkState
-from lvs_agent.core.model import VrrpInstance
-from lvs_agent.core.vrrp.announce import Announcer, gratuitous_arp
-from lvs_agent.core.vrrp.fsm import VirtualRouter
-from lvs_agent.core.vrrp.links import mac_bytes
-from lvs_agent.core.vrrp.packet import encode_datagram
-from lvs_agent.core.vrrp.receive import own_advert
+from lvs_agent.core.model import AhAuthentication, VrrpInstance
+from lvs_agent.core.vrrp.advertising import address_number, destinations, own_advert, sent_ttl
+from lvs_agent.core.vrrp.announce import Announcer
+from lvs_agent.core.vrrp.auth import seal
+from lvs_agent.core.vrrp.links import mac_bytes, source_of
+from lvs_agent.core.vrrp.neighbours import announcement, probe
+from lvs_agent.core.vrrp.packet import encode, encode_datagram
 from lvs_agent.proc.loop import Loop, Timer
 
-# Interface, VRID, VRRP version, group: what makes two settings the same virtual router.
-Key = tuple[str, int, int, str]
-
-
-def key_of(instance: VrrpInstance) -> Key:
-    """The identity of an instance; its name is not part of it."""
-    return (
-        instance.interface,
-        instance.virtual_router_id,
-        instance.version,
-        instance.mcast_group4,
-    )
+# Destination, and the datagram for it.
+Parcel = tuple[str, bytes]
 
 
 class Alarm:
@@ -62,53 +52,78 @@ class Alarm:
 
 
 class Member:
-    """An instance at work. `datagram` and `resignation` are None until the address is known."""
+    """An instance's packets. Without a source address none can be made."""
 
     def __init__(
-        self,
-        instance: VrrpInstance,
-        loop: Loop,
-        *,
-        adopt: bool,
-        on_alarm: Callable[[Member], None],
-        on_announce: Callable[[Member], None],
+        self, instance: VrrpInstance, loop: Loop, on_announce: Callable[[Member], None]
     ) -> None:
-        self.router = VirtualRouter(instance, loop.now_ns(), adopt=adopt)
+        self.instance = instance
         self.announcer = Announcer(instance)
-        self.alarm = Alarm(loop, lambda: on_alarm(self))
         self.announce_alarm = Alarm(loop, lambda: on_announce(self))
-        self.datagram: bytes | None = None
-        self.resignation: bytes | None = None
-        # By address: the interface and the frame that announces it there.
+        self.sequence = 0  # the last of an AH
+        # By address: the interface, the frame that announces it there, and the one that asks.
         self.frames: dict[str, tuple[str, bytes]] = {}
-
-    @property
-    def instance(self) -> VrrpInstance:
-        return self.router.instance
-
-    def interfaces(self) -> set[str]:
-        """Every interface that the instance needs."""
-        return {self.instance.interface, *(a.interface for a in self.instance.addresses)}
+        self.probes: dict[str, tuple[str, bytes]] = {}
+        self._source: int | None = None
+        # By priority; 0 is the resignation.
+        self._parcels: dict[int, tuple[Parcel, ...]] = {}
 
     def prepare(self, instance: VrrpInstance, links: Mapping[str, LinkState]) -> None:
         """Make the packets for these settings and interfaces."""
-        own = links.get(instance.interface)
+        if instance != self.instance:
+            self.announcer.update(instance)
+            self.instance = instance
+        source = source_of(instance, links)
         # Without an address the packets made before stay: a resignation may still go out.
-        if own is not None and own.primary is not None:
-            source = int(IPv4Address(own.primary))
-            group = int(IPv4Address(instance.mcast_group4))
-            self.datagram, self.resignation = (
-                encode_datagram(own_advert(instance, resign=resign), source, group)
-                for resign in (False, True)
-            )
-        self.frames = {}
-        for each in instance.addresses:
+        if source is not None:
+            self._source = address_number(source)
+        self._parcels = {}
+        self.frames, self.probes = {}, {}
+        for each in (*instance.addresses, *instance.excluded):
             link = links.get(each.interface)
             mac = None if link is None else mac_bytes(link.mac)
-            if mac is not None:
-                self.frames[each.address] = (each.interface, gratuitous_arp(each.address, mac))
+            if mac is None:
+                continue
+            self.frames[each.address] = (each.interface, announcement(each.address, mac))
+            self.probes[each.address] = (each.interface, probe(each.address, mac))
+
+    def parcels(self, priority: int, sequence: Callable[[], int]) -> tuple[Parcel, ...]:
+        """The datagrams of one advert; `priority` 0 is the resignation.
+
+        `sequence` gives the next number when the instance has an AH, which no two adverts share.
+        """
+        authentication = self.instance.authentication
+        if isinstance(authentication, AhAuthentication):
+            self.sequence = sequence()
+            return self._sealed(priority, authentication.key)
+        parcels = self._parcels.get(priority)
+        if parcels is None:
+            # One kept, besides the resignation: priorities come and go with the trackers.
+            self._parcels = {key: kept for key, kept in self._parcels.items() if key == 0}
+            parcels = self._parcels[priority] = self._plain(priority)
+        return parcels
+
+    def _plain(self, priority: int) -> tuple[Parcel, ...]:
+        instance, source = self.instance, self._source
+        if source is None:
+            return ()
+        advert, ttl = own_advert(instance, priority=priority), sent_ttl(instance)
+        return tuple(
+            (to, encode_datagram(advert, source, address_number(to), ttl=ttl))
+            for to in destinations(instance)
+        )
+
+    def _sealed(self, priority: int, key: bytes) -> tuple[Parcel, ...]:
+        instance, source = self.instance, self._source
+        if source is None:
+            return ()
+        message = encode(own_advert(instance, priority=priority), 0, 0)
+        ttl, sequence = sent_ttl(instance), self.sequence
+        return tuple(
+            (to, seal(key, message, source, address_number(to), ttl=ttl, sequence=sequence))
+            for to in destinations(instance)
+        )
 
     def close(self) -> None:
-        """Cancel both timers."""
-        self.alarm.cancel()
+        """Cancel the timer."""
         self.announce_alarm.cancel()

@@ -181,6 +181,7 @@ class Health(Child):
             job.last_ns = now_ns - job.started_ns
         for change in changes:
             self._kernel.send(change.verdict)
+            self.supervisor.send(change.verdict)
             self._log_change(change)
 
     def _due_ns(self, job: Job, pause: Pause, now_ns: int) -> int:

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel process: the only writer of addresses and of IPVS.
+"""The kernel process: the only writer of addresses, routes, rules, its firewall table and IPVS.
 
-Owns the ledger and the order of start, change and end; addresses are kept by
-`kernel_addresses.py`, IPVS by `kernel_ipvs.py`. Must never decide who is master nor who is healthy.
+Owns the ledger and the order of start, change and end; what an instance holds is kept by
+`kernel_keepers.py`, IPVS by `kernel_ipvs.py`. Must never decide who is master nor who is healthy.
 Of the ha process it takes Hold, of the health process verdicts, and nothing else.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 
 from lvs_agent import config as configuration
 from lvs_agent.adapters import ledger_file
@@ -25,11 +24,11 @@ from lvs_agent.core.messages import (
     VerdictsComplete,
 )
 from lvs_agent.core.model import Config
-from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
-from lvs_agent.proc.kernel_addresses import AddressKeeper
 from lvs_agent.proc.kernel_ipvs import IpvsKeeper
+from lvs_agent.proc.kernel_keepers import Keepers
 from lvs_agent.proc.loop import Loop
+from lvs_agent.proc.peer import Peer
 
 # A dead ha process is re-forked within milliseconds; less than this would release addresses that
 # its successor is about to confirm.
@@ -39,42 +38,6 @@ DEAD_MAN_MINIMUM_NS = 250_000_000
 ADOPTED_WAIT_NS = 3_000_000_000
 # How long ha may take to hand over when the supervisor is gone.
 HAND_OVER_NS = 500_000_000
-_REOPEN_NS = 1_000_000_000
-
-
-class Peer:
-    """The channel to another child. It outlives that child, and its nonsense: a frame that is not
-    a message closes the channel, and a second later it is opened anew."""
-
-    def __init__(
-        self,
-        loop: Loop,
-        name: str,
-        end: socket.socket,
-        on_message: Callable[[Message], None],
-        log: Callable[[str, str], None],
-    ) -> None:
-        self._loop = loop
-        self._name = name
-        self._end = end
-        self._on_message = on_message
-        self._log = log
-        self._open()
-
-    def _open(self) -> None:
-        self._channel = Channel(self._loop, self._end.dup(), self._on_message, self._closed)
-
-    def _closed(self, reason: str) -> None:
-        self._log("error", f"channel to the {self._name} process: {reason}")
-        self._loop.call_at(self._loop.now_ns() + _REOPEN_NS, self._open)
-
-    def send(self, message: Message) -> None:
-        """Send; see Channel.send."""
-        self._channel.send(message)
-
-    def flush(self) -> None:
-        """Send what waits; see Channel.flush."""
-        self._channel.flush()
 
 
 class Kernel(Child):
@@ -97,18 +60,17 @@ class Kernel(Child):
         before, wrong = ledger_file.read(self._directory)
         if wrong:
             self.log("warning", f"{wrong}; a sweep of the rest goes on")
-        self._addresses = AddressKeeper(
+        self._keepers = Keepers(
             loop,
             config=start.config,
             log=self.log,
             on_link=self._ha.send,
             on_lost=self._ha.send,
             restarted=start.restarted,
+            directory=self._directory,
+            before=before,
+            write_ledger=lambda: self._write_ledger(before | ledgers.of_config(start.config)),
         )
-        if not start.restarted:
-            for error in self._addresses.sweep(before):
-                self.log("error", f"sweep: {error}")
-        self._write_ledger(before | ledgers.of_config(start.config))
         self._ipvs = IpvsKeeper(
             loop,
             config=start.config,
@@ -120,7 +82,7 @@ class Kernel(Child):
         )
         if start.restarted:
             self._expect_ha(ADOPTED_WAIT_NS)
-        self._addresses.send_links(everything=True)
+        self._keepers.host.send_links(everything=True)
 
     def _write_ledger(self, content: Ledger) -> None:
         try:
@@ -139,21 +101,23 @@ class Kernel(Child):
         if not isinstance(message, Hold):
             self.log("error", f"the ha process sent {type(message).__name__}; ignored")
             return
-        hold = message.hold and not self._leaving
-        error = self._addresses.hold(message.instance, hold)
-        if message.hold and self._leaving:
-            error = "the agent is stopping"
-        self._ha.send(
-            HoldApplied(
-                instance=message.instance,
-                hold=message.hold,
-                sequence=message.sequence,
-                error=error,
+
+        def acknowledge(error: str | None) -> None:
+            if message.hold and self._leaving:
+                error = "the agent is stopping"
+            self._ha.send(
+                HoldApplied(
+                    instance=message.instance,
+                    hold=message.hold,
+                    sequence=message.sequence,
+                    error=error,
+                )
             )
-        )
-        if error:
-            self.log("error", f"vrrp_instances.{message.instance}: {error}")
-        if self._leaving and not self._addresses.held():
+            if error:
+                self.log("error", f"vrrp_instances.{message.instance}: {error}")
+
+        self._keepers.hold(message.instance, message.hold and not self._leaving, acknowledge)
+        if self._leaving and not self._keepers.host.held():
             self.stop()
 
     def _from_health(self, message: Message) -> None:
@@ -173,7 +137,7 @@ class Kernel(Child):
                 self._expect_ha(self._dead_man_ns())
             case ProcessRestarted(name="ha"):
                 self._ha_dead = False
-                self._addresses.send_links(everything=True)
+                self._keepers.host.send_links(everything=True)
             case ProcessDied() | ProcessRestarted():
                 pass  # health: its last verdicts are held, and it repeats them
             case _:
@@ -182,26 +146,26 @@ class Kernel(Child):
     # ha is dead, or not heard of
 
     def _dead_man_ns(self) -> int:
-        held = self._addresses.held()
+        held = self._keepers.host.held()
         return max(
             [DEAD_MAN_MINIMUM_NS]
             + [i.advert_int_ns for i in self.config.vrrp_instances if i.name in held]
         )
 
     def _expect_ha(self, wait_ns: int) -> None:
-        self._addresses.expect_news()
+        self._keepers.host.expect_news()
         self.loop.call_at(self.loop.now_ns() + wait_ns, self._dead_man)
 
     def _dead_man(self) -> None:
         """Nobody advertises what ha does not confirm: give it up."""
-        for name in self._addresses.release_silent():
+        for name in self._keepers.release_silent():
             self.log(
                 "warning",
                 f"vrrp_instances.{name}: the ha process does not confirm it; addresses removed",
             )
         # A Hold that the dead process had sent may have been read only after the news of its
         # death: while it has no successor, look again.
-        if self._ha_dead and self._addresses.held():
+        if self._ha_dead and self._keepers.host.held():
             self._expect_ha(self._dead_man_ns())
 
     # Change and end
@@ -212,7 +176,7 @@ class Kernel(Child):
         before = self.config
         self._write_ledger(self._owned_by(before) | self._owned_by(config))
         self.config = config
-        for error in self._addresses.reconfigure(config):
+        for error in self._keepers.reconfigure(config):
             self.log("error", error)
         self._ipvs.reconfigure(config, self.generation)
         self._rewrite_ledger()
@@ -222,7 +186,8 @@ class Kernel(Child):
 
     def stop(self) -> None:
         """Remove all that is owned, forget it, end."""
-        errors = self._addresses.release_all() + self._ipvs.remove_all()
+        errors = self._keepers.release_all() + self._ipvs.remove_all()
+        errors += self._keepers.remove_links()
         for error in errors:
             self.log("error", f"stop: {error}")
         if not errors:
@@ -233,23 +198,19 @@ class Kernel(Child):
     def supervisor_gone(self) -> None:
         """ha hands over at the same time: wait for it a little, then remove what is left."""
         self._leaving = True
-        if self._addresses.held():
+        if self._keepers.host.held():
             self.loop.call_at(self.loop.now_ns() + HAND_OVER_NS, self.stop)
         else:
             self.stop()
 
     def report(self) -> dict[str, object]:
-        """`links`, `addresses`, `services`, `drift`: see docs/status.md."""
-        links, addresses = self._addresses.report()
-        services = self._ipvs.report()
+        """`links`, `addresses`, `routes`, `rules`, `firewall`, `sync_daemon`, `services`, `drift`:
+        see docs/status.md."""
         return {
-            "links": links,
-            "addresses": addresses,
-            "services": services,
+            **self._keepers.report(),
+            "services": self._ipvs.report(),
             "drift": {
-                "addresses_put_back": self._addresses.drift.addresses_put_back,
-                "addresses_removed": self._addresses.drift.addresses_removed,
-                "netlink_overruns": self._addresses.drift.overruns,
+                **self._keepers.drift(),
                 "ipvs_operations": self._ipvs.drift.operations,
                 "ipvs_audits": self._ipvs.drift.audits,
             },

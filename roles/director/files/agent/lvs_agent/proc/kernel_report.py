@@ -16,34 +16,42 @@ from lvs_agent.core.messages import LinkState
 from lvs_agent.core.model import VirtualAddress, VirtualServer
 
 
-def link_report(state: LinkState) -> dict[str, object]:
-    """An entry of `links`: what ha was told."""
+def link_report(state: LinkState, error: str | None) -> dict[str, object]:
+    """An entry of `links`: what ha was told; `error` is what is wrong with a VMAC."""
     return {
         "interface": state.interface,
         "index": state.index,
         "running": state.running,
         "primary": state.primary,
+        "primary6": state.primary6,
+        "sources": list(state.sources),
         "mac": state.mac,
+        "error": error,
     }
 
 
 def addresses_report(
-    instance: str, held: str, addresses: Iterable[VirtualAddress], host: Host
+    instance: str | None, held: str, addresses: Iterable[VirtualAddress], host: Host
 ) -> list[dict[str, object]]:
-    """Entries of `addresses`: `held` is what ha asked for, `present` what the kernel has."""
-    interfaces = {link.name for link in host.links.values()}
-    lost = set(rules.missing(addresses := tuple(addresses), host))
-    return [
-        {
-            "instance": instance,
-            "address": address.address,
-            "prefix": address.prefix_length,
-            "interface": address.interface,
-            "held": held,
-            "present": address.interface in interfaces and address not in lost,
-        }
-        for address in addresses
-    ]
+    """Entries of `addresses`: `held` is what ha asked for, `present` what the kernel has.
+
+    `instance` None: a static address. `duplicate`: another host on the network has it too.
+    """
+    entries: list[dict[str, object]] = []
+    for address in addresses:
+        found = rules.found(address, host)
+        entries.append(
+            {
+                "instance": instance,
+                "address": address.address,
+                "prefix": address.prefix_length,
+                "interface": address.interface,
+                "held": held,
+                "present": found is not None,
+                "duplicate": found is not None and found.duplicate,
+            }
+        )
+    return entries
 
 
 def service_report(

@@ -18,9 +18,19 @@ COLLECT_NS = 300_000_000
 
 # The keys each process may report, with what stands for it when there is no report at all.
 PARTS: dict[str, dict[str, str]] = {
-    "ha": {"instances": "[]"},
-    "kernel": {"links": "[]", "addresses": "[]", "services": "[]", "drift": "{}"},
+    "ha": {"instances": "[]", "sync_groups": "[]"},
+    "kernel": {
+        "links": "[]",
+        "addresses": "[]",
+        "routes": "[]",
+        "rules": "[]",
+        "firewall": "{}",
+        "sync_daemon": "{}",
+        "services": "[]",
+        "drift": "{}",
+    },
     "health": {"checks": "[]"},
+    "track": {"trackers": "[]", "bfd": "{}", "notifications": "{}"},
 }
 _KEYS = frozenset(key for part in PARTS.values() for key in part)
 

@@ -37,7 +37,16 @@ from lvs_agent.core.orders import (
     ReloadDone,
     Tell,
 )
-from lvs_agent.core.supervise import HA, HEALTH, KERNEL, NAMES, PEERS, TICK_NS, Supervision
+from lvs_agent.core.supervise import (
+    HA,
+    HEALTH,
+    KERNEL,
+    NAMES,
+    PEERS,
+    TICK_NS,
+    TRACK,
+    Supervision,
+)
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Start
 from lvs_agent.proc.configuration import Loaded, advert_ints_ns
@@ -51,7 +60,11 @@ CAPABILITIES = {
     HA: frozenset({Capability.NET_RAW}),
     KERNEL: frozenset({Capability.NET_ADMIN}),
     HEALTH: frozenset[Capability](),
+    TRACK: frozenset({Capability.KILL, Capability.SETGID, Capability.SETUID}),
 }
+# The unit gives these only where the configuration names other users for scripts: to become them,
+# and to end what they started.
+_OPTIONAL = CAPABILITIES[TRACK]
 # Packets left in the socket of a dead child; a live peer may add to them while we read.
 _DRAIN_LIMIT = 4096
 _DRAIN_BYTES = 256 * 1024
@@ -61,11 +74,12 @@ _LOADING_WATCHDOG_US = 60_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mains:
-    """The entry points of the three children."""
+    """The entry points of the children: the supervisor's socket, those of its peers, the start."""
 
-    ha: Callable[[socket.socket, socket.socket, Start], None]
+    ha: Callable[[socket.socket, socket.socket, socket.socket, Start], None]
     kernel: Callable[[socket.socket, socket.socket, socket.socket, Start], None]
     health: Callable[[socket.socket, socket.socket, Start], None]
+    track: Callable[[socket.socket, socket.socket, Start], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +140,7 @@ class Supervisor:
 
     def _give_up_privileges(self) -> None:
         needed = frozenset().union(*CAPABILITIES.values())
-        for missing in sorted(needed - privileges.permitted()):
+        for missing in sorted(needed - _OPTIONAL - privileges.permitted()):
             text = f"CAP_{missing.name} is missing; start the agent as root or by its unit"
             self.journal.write("warning", text)
         privileges.restrict(needed, ())
@@ -183,8 +197,11 @@ class Supervisor:
         name = action.name
         ours, theirs = socket.socketpair()
         peers = [self._ends[name, peer] for peer in PEERS[name]]
-        for end in peers:
-            _drain(end)
+        if action.restarted:
+            # Not at the first start: what is waiting then is the first word of a sibling, which is
+            # not said again.
+            for end in peers:
+                _drain(end)
         start = Start(
             config=self.loaded.config,
             generation=self.supervision.generation,

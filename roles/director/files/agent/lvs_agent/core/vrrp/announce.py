@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gratuitous ARP: the frames, and when which of them goes out.
+"""Gratuitous ARP and unsolicited Neighbor Advertisements: when which address is announced.
 
-Owns the schedule of one instance as data. Must never send. A burst of 500 addresses times 5 takes
-longer than a fast advert interval, so it is taken in slices: every address once first, then the
-repetitions, and between two slices the event loop looks at the adverts' deadlines.
+Owns the schedule of one instance as data. Must never send, nor build a frame (`neighbours.py`). A
+burst of 500 addresses times 5 takes longer than a fast advert interval, so it is taken in slices:
+every address once first, then the repetitions, and between two slices the event loop looks at the
+adverts' deadlines.
 """
 
 from __future__ import annotations
-
-import struct
-from ipaddress import IPv4Address
 
 from lvs_agent.core.model import VrrpInstance
 
@@ -19,32 +17,13 @@ SLICE_FRAMES = 64
 CONGESTION_PAUSE_NS = 1_000_000
 _CONGESTION_LIMIT = 100
 
-_ETHERNET = struct.Struct("!6s6sH")
-_ARP = struct.Struct("!HHBBH6s4s6s4s")
-_BROADCAST = b"\xff" * 6
-_ETHERTYPE_ARP = 0x0806
-_ETHERTYPE_IPV4 = 0x0800
-_HARDWARE_ETHERNET = 1
-_REQUEST = 1
-
-
-def gratuitous_arp(address: str, mac: bytes) -> bytes:
-    """An Ethernet frame: ARP request, broadcast, sender and target both `address`.
-
-    `mac` (6 bytes) is the sender's (RFC 9568 section 8.1.2 with the interface's own MAC). The
-    target hardware address is not looked at in a request (RFC 826); it is zero.
-    """
-    ip = IPv4Address(address).packed
-    return _ETHERNET.pack(_BROADCAST, mac, _ETHERTYPE_ARP) + _ARP.pack(
-        _HARDWARE_ETHERNET, _ETHERTYPE_IPV4, 6, 4, _REQUEST, mac, ip, bytes(6), ip
-    )
-
 
 class Announcer:
-    """When the addresses of one instance are announced.
+    """When the addresses of one instance are announced, those that no advert lists included.
 
     After `start`: a burst of `garp_master_repeat` rounds now, another of all addresses
-    `garp_master_delay` later, then one round every `garp_master_refresh`.
+    `garp_master_delay` later, then `garp_master_refresh_repeat` rounds every
+    `garp_master_refresh`. Between two frames lies `garp_interval` (IPv4) or `gna_interval` (IPv6).
     """
 
     def __init__(self, instance: VrrpInstance) -> None:
@@ -52,6 +31,7 @@ class Announcer:
         self._next = 0
         self._queue_at_ns = 0
         self._second_at_ns: int | None = None
+        self._second_rounds = 0
         self._refresh_at_ns: int | None = None
         self._congested = 0
         self.update(instance)
@@ -59,7 +39,7 @@ class Announcer:
     def update(self, instance: VrrpInstance) -> None:
         """Go by these settings; addresses that are gone are not announced any more."""
         self._instance = instance
-        self._all = tuple(address.address for address in instance.addresses)
+        self._all = tuple(each.address for each in (*instance.addresses, *instance.excluded))
         left = self._queue[self._next :]
         known = set(self._all)
         self._queue, self._next = [address for address in left if address in known], 0
@@ -71,24 +51,38 @@ class Announcer:
         times = (queue_at_ns, self._second_at_ns, self._refresh_at_ns)
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
-    def start(self, addresses: tuple[str, ...], now_ns: int) -> None:
-        """Announce `addresses` from now on; what is still to be sent goes out as well."""
+    def start(self, addresses: tuple[str, ...], now_ns: int, repeat: int | None = None) -> None:
+        """Announce `addresses` from now on; what is still to be sent goes out as well.
+
+        `repeat` None: as a new master. Otherwise so many rounds, as the answer to a losing advert,
+        and as many again after `garp_lower_prio_delay`; the refreshing goes on as it was.
+        """
         instance = self._instance
-        wanted = tuple(address for address in addresses if address in set(self._all))
+        rounds, delay_ns = instance.garp_master_repeat, instance.garp_master_delay_ns
+        if repeat is None:
+            refresh_ns = instance.garp_master_refresh_ns
+            self._refresh_at_ns = now_ns + refresh_ns if refresh_ns else None
+        else:
+            rounds, delay_ns = repeat, instance.garp_lower_prio_delay_ns
+        self._enqueue(addresses, rounds, now_ns)
+        if repeat is None or (rounds and delay_ns):
+            self._second_at_ns = now_ns + delay_ns if delay_ns else None
+            self._second_rounds = rounds
+
+    def _enqueue(self, addresses: tuple[str, ...], rounds: int, now_ns: int) -> None:
         # Bounded: what waits already is not queued again, so at most one burst of everything is.
-        waiting = set(self._queue[self._next :])
-        new = [address for address in wanted if address not in waiting]
-        self._queue = self._queue[self._next :] + new * instance.garp_master_repeat
-        self._next = 0
-        self._queue_at_ns = now_ns
-        self._congested = 0
-        delay_ns, refresh_ns = instance.garp_master_delay_ns, instance.garp_master_refresh_ns
-        self._second_at_ns = now_ns + delay_ns if delay_ns else None
-        self._refresh_at_ns = now_ns + refresh_ns if refresh_ns else None
+        waiting = self._queue[self._next :]
+        allowed = set(self._all) - set(waiting)
+        new = [address for address in addresses if address in allowed]
+        if not waiting:
+            self._queue_at_ns = max(self._queue_at_ns, now_ns)
+            self._congested = 0
+        self._queue, self._next = waiting + new * rounds, 0
 
     def stop(self) -> None:
         """Announce nothing more."""
         self._queue, self._next = [], 0
+        self._queue_at_ns = 0
         self._second_at_ns = self._refresh_at_ns = None
 
     def take(self, now_ns: int) -> list[str]:
@@ -98,22 +92,38 @@ class Announcer:
         """
         if self._second_at_ns is not None and self._second_at_ns <= now_ns:
             self._second_at_ns = None
-            self._refill(self._instance.garp_master_repeat, now_ns)
+            self._refill(self._second_rounds, now_ns)
         if self._refresh_at_ns is not None and self._refresh_at_ns <= now_ns:
             self._refresh_at_ns = now_ns + self._instance.garp_master_refresh_ns
             if self._next >= len(self._queue):
-                self._refill(1, now_ns)
+                self._refill(self._instance.garp_master_refresh_repeat, now_ns)
         if now_ns < self._queue_at_ns:
             return []
-        taken = self._queue[self._next : self._next + SLICE_FRAMES]
+        taken = self._slice(now_ns)
         self._next += len(taken)
         if self._next >= len(self._queue):
             self._queue, self._next = [], 0
         return taken
 
+    def _slice(self, now_ns: int) -> list[str]:
+        taken: list[str] = []
+        for address in self._queue[self._next : self._next + SLICE_FRAMES]:
+            taken.append(address)
+            pause_ns = self._pause_ns(address)
+            if pause_ns:
+                self._queue_at_ns = now_ns + pause_ns
+                break
+        return taken
+
+    def _pause_ns(self, address: str) -> int:
+        instance = self._instance
+        return instance.gna_interval_ns if ":" in address else instance.garp_interval_ns
+
     def _refill(self, rounds: int, now_ns: int) -> None:
+        # A pause between frames is kept across bursts.
+        if self._next >= len(self._queue):
+            self._queue_at_ns = max(self._queue_at_ns, now_ns)
         self._queue, self._next = list(self._all) * rounds, 0
-        self._queue_at_ns = now_ns
         self._congested = 0
 
     def congested(self, unsent: list[str], now_ns: int) -> None:
@@ -122,5 +132,9 @@ class Announcer:
         if self._congested > _CONGESTION_LIMIT:
             self._queue, self._next = [], 0
             return
+        self.postpone(unsent, now_ns + CONGESTION_PAUSE_NS)
+
+    def postpone(self, unsent: list[str], until_ns: int) -> None:
+        """Give `unsent` back: another instance has just used the interface's turn."""
         self._queue, self._next = unsent + self._queue[self._next :], 0
-        self._queue_at_ns = now_ns + CONGESTION_PAUSE_NS
+        self._queue_at_ns = until_ns

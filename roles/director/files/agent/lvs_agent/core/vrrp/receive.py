@@ -1,35 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The receive checks of RFC 3768 and RFC 9568, section 7.1: which adverts reach an instance.
 
-Owns the checks and the counters of what they found. Must never change a state: an accepted advert
-is handed to the caller as an event for the instance's state machine.
+Owns the way of a datagram to its instance, and the counters. What an instance accepts is in
+`expectation.py`. Must never change a state: an accepted advert is handed to the caller as an event
+for the instance's state machine.
 
 Cheap checks come first, so that garbage costs little: nothing is summed for an unknown VRID.
-Checks that two RFCs decide differently follow the instance's version.
 """
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
-from lvs_agent.core.events import AdvertReceived
 from lvs_agent.core.model import VrrpInstance
-from lvs_agent.core.vrrp.packet import (
-    ADVERTISEMENT,
-    AUTH_DATA_BYTES,
-    AUTH_NONE,
-    AUTH_PASS,
-    MAX_ADDRESSES,
-    VRRP_TTL,
-    Advert,
-    Checksum,
-    decode,
-    decode_datagram,
-)
+from lvs_agent.core.vrrp.advertising import advertised_addresses, own_advert
+from lvs_agent.core.vrrp.auth import AH_BYTES
+from lvs_agent.core.vrrp.expectation import Accepted, Expectation
+from lvs_agent.core.vrrp.packet import AH_PROTOCOL, Checksum, IpPayload, decode_datagram
 from lvs_agent.core.vrrp.reasons import RejectReason, Remark
-from lvs_agent.core.vrrp.timers import OWNER_PRIORITY
+
+__all__ = ["Accepted", "Receiver", "Rejected", "advertised_addresses", "own_advert"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,200 +32,117 @@ class Rejected:
     instance: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """An advert for `instance`, with what an operator should hear about it."""
-
-    instance: str
-    event: AdvertReceived
-    remarks: tuple[Remark, ...]
-
-
-def advertised_addresses(instance: VrrpInstance) -> bytes:
-    """The addresses of the instance's adverts: its first MAX_ADDRESSES, as on the wire."""
-    listed = instance.addresses[:MAX_ADDRESSES]
-    return b"".join(IPv4Address(address.address).packed for address in listed)
-
-
-def own_advert(instance: VrrpInstance, *, resign: bool) -> Advert:
-    """What the instance sends; `resign`: with priority 0."""
-    passing = instance.auth_pass
-    return Advert(
-        version=instance.version,
-        virtual_router_id=instance.virtual_router_id,
-        priority=0 if resign else instance.priority,
-        advert_int_ns=instance.advert_int_ns,
-        addresses=advertised_addresses(instance),
-        auth_type=AUTH_NONE if passing is None else AUTH_PASS,
-        auth_data=auth_data(passing),
-        checksum=Checksum.PSEUDO_HEADER
-        if instance.version == 3 and not instance.v3_checksum_as_v2
-        else Checksum.MESSAGE,
-    )
-
-
-def auth_data(auth_pass: bytes | None) -> bytes:
-    """The 8 bytes of authentication data (RFC 2338 section 5.3.10): cut or filled with zeros."""
-    return (auth_pass or b"")[:AUTH_DATA_BYTES].ljust(AUTH_DATA_BYTES, b"\0")
-
-
-class _Expectation:
-    """What an instance compares adverts with, made once, and what it counted."""
-
-    __slots__ = ("_instance", "_last", "_last_message", "own", "own_addresses", "rejects", "seen")
-
-    def __init__(self, instance: VrrpInstance) -> None:
-        self.rejects = dict.fromkeys(RejectReason, 0)
-        self.seen: dict[Remark | Checksum, int] = dict.fromkeys((*Remark, *Checksum), 0)
-        self.update(instance)
-
-    def update(self, instance: VrrpInstance) -> None:
-        self._instance = instance
-        self.own = own_advert(instance, resign=False)
-        self.own_addresses = _address_set(self.own.addresses)
-        self._last_message = b""
-        self._last: Accepted | None = None
-
-    @property
-    def instance(self) -> VrrpInstance:
-        return self._instance
-
-    def accept(self, message: bytes, source: int, destination: int) -> Accepted | RejectReason:
-        """The result for a message of this instance's VRID; counts what is accepted."""
-        accepted = self._last
-        if (
-            accepted is None
-            or source != accepted.event.source
-            or not hmac.compare_digest(message, self._last_message)
-        ):
-            checked = self._check(message, source, destination)
-            if not isinstance(checked, Accepted):
-                return checked
-            # A master repeats itself: the same bytes of the same sender need no second decoding.
-            self._last_message, self._last = message, checked
-            accepted = checked
-        for remark in accepted.remarks:
-            self.seen[remark] += 1
-        self.seen[accepted.event.advert.checksum] += 1
-        return accepted
-
-    def _check(self, message: bytes, source: int, destination: int) -> Accepted | RejectReason:
-        if message[0] >> 4 != self._instance.version:
-            return RejectReason.VERSION
-        if message[0] & 0x0F != ADVERTISEMENT:
-            return RejectReason.TYPE
-        advert = decode(message, source, destination)
-        if not isinstance(advert, Advert):
-            return advert
-        reason = self._version_2_reject(advert) if advert.version == 2 else None
-        if reason is not None:
-            return reason
-        return Accepted(
-            instance=self._instance.name,
-            event=AdvertReceived(source=source, advert=advert),
-            remarks=tuple(self._remarks(advert)),
-        )
-
-    def _version_2_reject(self, advert: Advert) -> RejectReason | None:
-        if advert.auth_type != self.own.auth_type:
-            return RejectReason.AUTH_TYPE
-        # Data of type 0 is ignored on reception (RFC 3768 section 5.3.6.1).
-        if advert.auth_type == AUTH_PASS and not hmac.compare_digest(
-            advert.auth_data, self.own.auth_data
-        ):
-            return RejectReason.AUTH_DATA
-        if self._instance.priority == OWNER_PRIORITY:
-            return RejectReason.ADDRESS_OWNER
-        if advert.advert_int_ns != self.own.advert_int_ns:
-            return RejectReason.ADVERT_INTERVAL
-        return None
-
-    def _remarks(self, advert: Advert) -> list[Remark]:
-        remarks: list[Remark] = []
-        if advert.advert_int_ns != self.own.advert_int_ns:
-            remarks.append(Remark.ADVERT_INTERVAL_DIFFERS)
-        # RFC 3768 lets us look at the list, and then wants the advert dropped. Dropping makes two
-        # masters whenever addresses are added to one director after the other, so version 2 is
-        # treated as version 3: say it, and go on.
-        if (
-            advert.addresses != self.own.addresses
-            and _address_set(advert.addresses) != self.own_addresses
-        ):
-            remarks.append(Remark.ADDRESS_LIST_DIFFERS)
-        # RFC 9568 erratum 8298: an owner hears adverts, so that two owners elect one of them.
-        if self._instance.priority == OWNER_PRIORITY and advert.priority == OWNER_PRIORITY:
-            remarks.append(Remark.DUPLICATE_OWNER)
-        return remarks
-
-
-def _address_set(addresses: bytes) -> frozenset[bytes]:
-    return frozenset(addresses[at : at + 4] for at in range(0, len(addresses), 4))
-
-
 class Receiver:
-    """The instances that listen on one interface and group, by VRID.
+    """The instances of one family that listen on one interface, multicast and unicast.
 
     `rejects` counts what reached no instance; per instance see `rejects_of` and `seen_by`.
     """
 
-    def __init__(self, group: str) -> None:
-        self.group = group
+    def __init__(self, family: int = 4) -> None:
+        self.family = family
         self.rejects = dict.fromkeys(RejectReason, 0)
-        self._group = int(IPv4Address(group))
-        self._own_address = 0
-        self._by_vrid: dict[int, _Expectation] = {}
+        self._own: frozenset[int] = frozenset()
+        self._by_key: dict[Hashable, Expectation] = {}
+        # VRID and group; VRID: several unicast instances may share one if their peers differ.
+        self._multicast: dict[tuple[int, int], Expectation] = {}
+        self._unicast: dict[int, list[Expectation]] = {}
 
-    def set_own_address(self, primary: int) -> None:
-        """The address our own adverts on this interface carry; 0 for none."""
-        self._own_address = primary
+    def set_own_addresses(self, own: Iterable[int]) -> None:
+        """The addresses that our own adverts on this interface carry."""
+        self._own = frozenset(own)
 
-    def add(self, instance: VrrpInstance) -> None:
-        """Listen for `instance`, or go on with its new settings; counters stay."""
-        known = self._by_vrid.get(instance.virtual_router_id)
-        if known is not None and known.instance.version == instance.version:
-            known.update(instance)
-        else:
-            self._by_vrid[instance.virtual_router_id] = _Expectation(instance)
-
-    def remove(self, virtual_router_id: int) -> None:
-        """Stop listening for a VRID; its adverts are then those of an unknown one."""
-        self._by_vrid.pop(virtual_router_id, None)
+    def configure(self, instances: Mapping[Hashable, VrrpInstance]) -> None:
+        """Listen for exactly these; what is kept under the same key keeps its counters."""
+        for key in self._by_key.keys() - instances.keys():
+            del self._by_key[key]
+        self._multicast, self._unicast = {}, {}
+        for key, instance in instances.items():
+            known = self._by_key.get(key)
+            if known is None:
+                known = self._by_key[key] = Expectation(instance)
+            elif known.instance != instance:
+                known.update(instance)
+            vrid = instance.virtual_router_id
+            if known.group is None:
+                self._unicast.setdefault(vrid, []).append(known)
+            else:
+                self._multicast[vrid, known.group] = known
 
     def __len__(self) -> int:
-        return len(self._by_vrid)
+        return len(self._by_key)
 
-    def rejects_of(self, virtual_router_id: int) -> dict[RejectReason, int]:
-        """Rejected packets of this VRID by reason."""
-        return self._by_vrid[virtual_router_id].rejects
+    def rejects_of(self, key: Hashable) -> dict[RejectReason, int]:
+        """Rejected packets of one instance by reason."""
+        return self._by_key[key].rejects
 
-    def seen_by(self, virtual_router_id: int) -> dict[Remark | Checksum, int]:
-        """Accepted adverts of this VRID by remark, and by what their checksum covered."""
-        return self._by_vrid[virtual_router_id].seen
+    def seen_by(self, key: Hashable) -> dict[Remark | Checksum, int]:
+        """Accepted adverts of one instance by remark, and by what their checksum covered."""
+        return self._by_key[key].seen
+
+    def highest_sequence(self, key: Hashable) -> int:
+        """The highest AH sequence number that anyone sent to one instance."""
+        return self._by_key[key].window.highest
 
     def examine(self, datagram: bytes) -> Accepted | Rejected:
-        """Every check, for one datagram as a raw IPv4 socket gives it; counts the result."""
+        """Every check, for one whole IP datagram; counts the result."""
         packet = decode_datagram(datagram)
-        if packet is None:
+        if packet is None or packet.family != self.family:
             return self._reject(RejectReason.IP_HEADER, 0, None)
-        message, source = packet.message, packet.source
-        if source == self._own_address:
+        source = packet.source
+        if source in self._own:
             return self._reject(RejectReason.OWN_ADVERT, source, None)
-        known = self._by_vrid.get(message[1]) if len(message) > 1 else None
-        if packet.ttl != VRRP_TTL:
-            return self._reject(RejectReason.TTL, source, known)
-        if packet.destination != self._group:
-            return self._reject(RejectReason.DESTINATION, source, known)
-        if len(message) < 2:
+        at = 1 if packet.protocol != AH_PROTOCOL else AH_BYTES + 1
+        if len(packet.message) <= at:
             return self._reject(RejectReason.TRUNCATED, source, None)
-        if known is None:
-            return self._reject(RejectReason.VIRTUAL_ROUTER_ID, source, None)
-        result = known.accept(message, source, packet.destination)
+        known, reason = self._addressee(packet, packet.message[at])
+        if known is None or reason is not None:
+            return self._reject(reason or RejectReason.VIRTUAL_ROUTER_ID, source, known)
+        result = known.accept(packet, datagram)
         if isinstance(result, RejectReason):
             return self._reject(result, source, known)
         return result
 
-    def _reject(self, reason: RejectReason, source: int, known: _Expectation | None) -> Rejected:
-        counters = self.rejects if known is None else known.rejects
-        counters[reason] += 1
-        name = None if known is None else known.instance.name
-        return Rejected(reason=reason, source=source, instance=name)
+    def _addressee(
+        self, packet: IpPayload, vrid: int
+    ) -> tuple[Expectation | None, RejectReason | None]:
+        """The instance that a packet is for; with a reason, the one it is not for but looks so."""
+        destination = packet.destination
+        if not _is_multicast(destination, self.family):
+            return self._unicast_addressee(packet.source, vrid)
+        known = self._multicast.get((vrid, destination))
+        if known is not None:
+            return known, None
+        if (unicast := self._unicast.get(vrid)) is not None:
+            return unicast[0], RejectReason.MULTICAST
+        return self._of_other_group(vrid), RejectReason.DESTINATION
+
+    def _unicast_addressee(
+        self, source: int, vrid: int
+    ) -> tuple[Expectation | None, RejectReason | None]:
+        candidates = self._unicast.get(vrid)
+        if candidates is None:
+            return self._of_other_group(vrid), RejectReason.UNICAST
+        for candidate in candidates:
+            if source in candidate.peers:
+                return candidate, None
+        first = candidates[0]
+        # With several of one VRID nobody could tell whose advert a stranger's is.
+        strange = first.instance.check_unicast_src or len(candidates) > 1
+        return first, RejectReason.NOT_A_PEER if strange else None
+
+    def _of_other_group(self, vrid: int) -> Expectation | None:
+        return next((each for (own, _), each in self._multicast.items() if own == vrid), None)
+
+    def _reject(self, reason: RejectReason, source: int, known: Expectation | None) -> Rejected:
+        if known is None:
+            if reason in (RejectReason.DESTINATION, RejectReason.UNICAST):
+                reason = RejectReason.VIRTUAL_ROUTER_ID
+            self.rejects[reason] += 1
+            return Rejected(reason=reason, source=source, instance=None)
+        known.rejects[reason] += 1
+        return Rejected(reason=reason, source=source, instance=known.instance.name)
+
+
+def _is_multicast(address: int, family: int) -> bool:
+    """224.0.0.0/4 (RFC 1112) or ff00::/8 (RFC 4291 section 2.7)."""
+    return address >> 28 == 0xE if family == 4 else address >> 120 == 0xFF

@@ -30,8 +30,13 @@ class Statistics:
     became_master: int = 0
     released_master: int = 0
     losing_adverts: int = 0
+    owner_adverts_ignored: int = 0
+    dual_active_episodes: int = 0
+    address_claims: int = 0
     lower_priority_discarded: int = 0
     takeovers_failed: int = 0
+    priority_changes: int = 0
+    group_yields: int = 0
     standstills: int = 0
     late_ticks: int = 0
     late_most_ns: int = 0

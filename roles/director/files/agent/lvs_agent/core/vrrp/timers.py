@@ -28,9 +28,12 @@ def skew_ns(version: int, priority: int, interval_ns: int) -> int:
     return (256 - priority) * base_ns // 256
 
 
-def master_down_ns(version: int, priority: int, interval_ns: int) -> int:
-    """Master_Down_Interval (RFC 9568: Active_Down_Interval): three intervals and the skew."""
-    return 3 * interval_ns + skew_ns(version, priority, interval_ns)
+def master_down_ns(version: int, priority: int, interval_ns: int, adverts: int = 3) -> int:
+    """Master_Down_Interval (RFC 9568: Active_Down_Interval): three intervals and the skew.
+
+    `adverts`: another number of intervals than three (down_timer_adverts, not in the RFCs).
+    """
+    return adverts * interval_ns + skew_ns(version, priority, interval_ns)
 
 
 def hold_limit_ns(advert_int_ns: int) -> int:

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running other people's programs: track scripts, notify scripts, readers of a FIFO.
+
+Owns a program's process from fork to reaping: user, environment, process group, time limit. Must
+never decide what its end means. No shell; the environment is PATH and LANG and nothing of ours; a
+program that outlives its time limit gets SIGTERM, two seconds later SIGKILL, with all of its
+process group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lvs_agent.core.model import Command
+from lvs_agent.proc.loop import Loop, Timer
+
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
+# keepalived's own pause between the two signals.
+_KILL_AFTER_NS = 2_000_000_000
+# Of what a program writes to standard error, the part that a log line can show.
+_WORDS_BYTES = 300
+_READ_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptResult:
+    """How a run ended. `exit_code` None: killed by a signal, timed out, or never started.
+
+    `words`: the beginning of its standard error, or why it could not be started.
+    """
+
+    exit_code: int | None
+    timed_out: bool
+    words: str
+
+    @property
+    def ok(self) -> bool:
+        """It ended by itself with status 0."""
+        return self.exit_code == 0
+
+    def describe(self) -> str:
+        """For people: "exit status 1: connection refused"."""
+        if self.timed_out:
+            text = "did not end within its time limit"
+        elif self.exit_code is None:
+            text = "could not be run, or was killed"
+        else:
+            text = f"exit status {self.exit_code}"
+        return f"{text}: {self.words}" if self.words else text
+
+
+class Script:
+    """One run. `on_result` is called once, at its end or at its time limit; `on_gone` once, when
+    there is no process any more (with a program that ends in time, right after the result)."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        command: Command,
+        more: tuple[str, ...],
+        on_result: Callable[[ScriptResult], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._on_result: Callable[[ScriptResult], None] | None = on_result
+        self._on_gone = on_gone
+        self._words = b""
+        self._timer: Timer | None = None
+        self._pidfd = -1
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._process = _popen((*command.argv, *more), command.user)
+            self._pidfd = os.pidfd_open(self._process.pid)
+        except (OSError, KeyError) as error:
+            # Not from inside the constructor: the caller has not got its object yet.
+            reason = f"{command.argv[0]}: {_why(error, command)}"
+            loop.call_at(loop.now_ns(), lambda: self._not_started(reason))
+            return
+        assert self._process.stderr is not None
+        os.set_blocking(self._process.stderr.fileno(), False)
+        loop.add_reader(self._process.stderr.fileno(), self._read_words)
+        loop.add_reader(self._pidfd, self._exited)
+        if command.timeout_ns:
+            self._timer = loop.call_at(loop.now_ns() + command.timeout_ns, self._too_long)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id; None when it could not be started."""
+        return None if self._process is None else self._process.pid
+
+    def end(self) -> None:
+        """SIGTERM, then SIGKILL: as at the time limit, but there is no result."""
+        self._on_result = None
+        self._too_long()
+
+    def kill(self) -> None:
+        """SIGKILL at once."""
+        self._on_result = None
+        self._signal(signal.SIGKILL)
+
+    def _not_started(self, reason: str) -> None:
+        self._tell(ScriptResult(exit_code=None, timed_out=False, words=reason))
+        self._on_gone()
+
+    def _read_words(self) -> None:
+        """Keep the beginning, throw away the rest: a full pipe would stop the program."""
+        assert self._process is not None
+        assert self._process.stderr is not None
+        try:
+            data = os.read(self._process.stderr.fileno(), _READ_BYTES)
+        except BlockingIOError:
+            return
+        self._words += data[: _WORDS_BYTES - len(self._words)]
+        if not data:
+            self._loop.remove_reader(self._process.stderr.fileno())
+
+    def _too_long(self) -> None:
+        if self._process is None:
+            return
+        self._signal(signal.SIGTERM)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(
+            self._loop.now_ns() + _KILL_AFTER_NS, lambda: self._signal(signal.SIGKILL)
+        )
+        self._tell(ScriptResult(exit_code=None, timed_out=True, words=self._text()))
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole process group, which is the program's own (it is a session leader)."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+    def _exited(self) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stderr is not None
+        code = process.poll()
+        if code is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        with contextlib.suppress(OSError):
+            self._read_words()
+        self._loop.remove_reader(self._pidfd)
+        self._loop.remove_reader(process.stderr.fileno())
+        os.close(self._pidfd)
+        process.stderr.close()
+        words = self._text() or ("" if code >= 0 else f"signal {-code}")
+        self._tell(
+            ScriptResult(exit_code=code if code >= 0 else None, timed_out=False, words=words)
+        )
+        self._on_gone()
+
+    def _text(self) -> str:
+        text = self._words.decode(errors="replace")
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+    def _tell(self, result: ScriptResult) -> None:
+        on_result, self._on_result = self._on_result, None
+        if on_result is not None:
+            on_result(result)
+
+
+def _popen(argv: tuple[str, ...], user: str | None) -> subprocess.Popen[bytes]:
+    uid, gid, groups = None, None, None
+    if user is not None and (entry := pwd.getpwnam(user)).pw_uid != os.geteuid():
+        uid, gid = entry.pw_uid, entry.pw_gid
+        groups = os.getgrouplist(user, gid)
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        cwd="/",
+        start_new_session=True,
+        user=uid,
+        group=gid,
+        extra_groups=groups,
+    )
+
+
+def _why(error: OSError | KeyError, command: Command) -> str:
+    if isinstance(error, KeyError):
+        return f"there is no user {command.user}"
+    if isinstance(error, PermissionError) and command.user is not None:
+        return f"may not be run as {command.user} ({error.strerror})"
+    return error.strerror or str(error)

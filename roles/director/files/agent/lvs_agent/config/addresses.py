@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses as users write them: IPv4 and IPv6, with and without prefix; MAC addresses.
+
+Owns those notations, and gives canonical text. Must never judge what an address is used for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lvs_agent.config.report import Report, describe, example
+from lvs_agent.schema import Kind, Option
+
+_MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+DEFAULT = "default"  # the destination of a default route, whose family other words tell
+
+
+def family_of(address: str) -> int:
+    """4 or 6, of canonical text."""
+    return 6 if ":" in address else 4
+
+
+def _ipv4(option: Option, value: Any, path: str, report: Report) -> Any:
+    try:
+        if isinstance(value, str):
+            return str(ipaddress.IPv4Address(value))
+    except ValueError:
+        pass
+    report(path, f"must be an IPv4 address, not {describe(value)}{example(option)}")
+    return None
+
+
+def _ip(option: Option, value: Any, path: str, report: Report) -> Any:
+    try:
+        if isinstance(value, str) and "%" not in value:
+            return str(ipaddress.ip_address(value))
+    except ValueError:
+        pass
+    report(path, f"must be an IP address, not {describe(value)}{_zone(value)}{example(option)}")
+    return None
+
+
+def _cidr(option: Option, value: Any, path: str, report: Report) -> Any:
+    """(address, prefix length)."""
+    try:
+        if isinstance(value, str) and "%" not in value:
+            return _split(value)
+    except ValueError:
+        pass
+    wanted = "an IP address with an optional prefix length"
+    report(path, f"must be {wanted}, not {describe(value)}{_zone(value)}{example(option)}")
+    return None
+
+
+def _split(text: str) -> tuple[str, int]:
+    """ADDRESS[/LENGTH] as canonical address and length. Raises ValueError."""
+    host, slash, length = text.partition("/")
+    if slash and not (length.isascii() and length.isdigit()):
+        interface = ipaddress.ip_interface(text)  # the length as a netmask
+        return str(interface.ip), interface.network.prefixlen
+    address = ipaddress.ip_address(host)
+    bits = int(length) if slash else address.max_prefixlen
+    if bits > address.max_prefixlen:
+        raise ValueError(text)
+    return str(address), bits
+
+
+def _prefix(option: Option, value: Any, path: str, report: Report) -> Any:
+    """(network, prefix length); the default route is (DEFAULT, 0)."""
+    if value in (DEFAULT, "all", "any"):
+        return DEFAULT, 0
+    try:
+        if isinstance(value, str) and "%" not in value:
+            interface = ipaddress.ip_interface(value)
+            network = interface.network
+            if interface.ip != network.network_address:
+                # The kernel refuses it: fib_valid_key_len() in net/ipv4/fib_trie.c.
+                report(path, f"{value} has bits beyond its prefix length; write {network}")
+                return None
+            return str(network.network_address), network.prefixlen
+    except ValueError:
+        pass
+    report(path, f"must be a network such as 192.168.9.0/24, or {DEFAULT}, not {describe(value)}")
+    return None
+
+
+def _broadcast(option: Option, value: Any, path: str, report: Report) -> Any:
+    return value if value in ("+", "-") else _ipv4(option, value, path, report)
+
+
+def _mac(option: Option, value: Any, path: str, report: Report) -> Any:
+    text = value.lower().replace("-", ":") if isinstance(value, str) else ""
+    if not _MAC.fullmatch(text):
+        report(path, f"must be a MAC address such as 00:00:5e:00:01:33, not {describe(value)}")
+        return None
+    if int(text[:2], 16) & 1 or text == "00:00:00:00:00:00":
+        report(path, f"{text} cannot be the address of an interface")
+        return None
+    return text
+
+
+def _zone(value: Any) -> str:
+    """What to say of fe80::1%eth0."""
+    if isinstance(value, str) and "%" in value:
+        return "; leave out the interface behind the %"
+    return ""
+
+
+ADDRESS_CHECKS: dict[Kind, Callable[[Option, Any, str, Report], Any]] = {
+    Kind.IPV4: _ipv4,
+    Kind.IP: _ip,
+    Kind.CIDR: _cidr,
+    Kind.PREFIX: _prefix,
+    Kind.BROADCAST: _broadcast,
+    Kind.MAC: _mac,
+}

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is told of what: commands to run, lines for the FIFOs, mails to send.
+
+Owns that translation and the order of commands. Must never run a command or send anything.
+
+The commands of one instance or sync group run one after the other, in the order of its changes;
+those of different ones run side by side.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState, Verdict
+from lvs_agent.core.model import Command, Config, Notify, RealServer, VirtualServer
+
+News = InstanceState | GroupState | InstanceEvent | Verdict
+
+# Commands of one instance that wait for an earlier one: more come only from an instance that flaps
+# faster than its scripts work; then the oldest are left out, because the last state counts.
+QUEUE_LIMIT = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Run `command` with `more` words. `key`: whose it is; one at a time of each key."""
+
+    key: str
+    command: Command
+    more: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line for the FIFOs; `vrrp` False: about real servers."""
+
+    text: str
+    vrrp: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A mail's subject and text."""
+
+    subject: str
+    text: str
+
+
+Told = Run | Line | Alert
+
+
+class Notifications:
+    """Remembers what is needed to tell news from repetition."""
+
+    def __init__(self, config: Config) -> None:
+        self._instances: dict[str, Notify] = {}
+        self._groups: dict[str, Notify] = {}
+        self._deleted: dict[str, Notify] = {}
+        self._up: dict[tuple[str, str], bool] = {}
+        self.update(config)
+
+    def update(self, config: Config) -> None:
+        """Go by another configuration. What it no longer has may still say goodbye."""
+        before, self._config = self._instances, config
+        self._instances = {one.name: one.notify for one in config.vrrp_instances}
+        self._groups = {one.name: one.notify for one in config.sync_groups}
+        self._deleted = {n: v for n, v in before.items() if n not in self._instances}
+        self._servers = {
+            (server.name, real.name): (server, real)
+            for server in config.virtual_servers
+            for real in server.real_servers
+        }
+        self._up = {key: up for key, up in self._up.items() if key in self._servers}
+
+    def told(self, news: News) -> tuple[Told, ...]:
+        """What to do about it, in order."""
+        match news:
+            case InstanceState(instance=name):
+                return self._instance_state(news, name)
+            case GroupState(group=name):
+                notify = self._groups.get(name, Notify())
+                words = ("GROUP", name, _word(news.state), str(news.priority))
+                return tuple(self._change(words, notify, news.reason))
+            case InstanceEvent():
+                return tuple(self._event(news))
+            case Verdict():
+                return self._verdict(news)
+
+    def _instance_state(self, news: InstanceState, name: str) -> tuple[Told, ...]:
+        notify = self._instances.get(name)
+        if notify is None:
+            return ()  # removed: its DELETED follows
+        words = ("INSTANCE", name, _word(news.state), str(news.priority))
+        return tuple(self._change(words, notify, news.reason))
+
+    def _change(
+        self, words: tuple[str, str, str, str], notify: Notify, reason: str
+    ) -> Iterator[Told]:
+        kind, name, state, priority = words
+        own = {
+            "MASTER": notify.master,
+            "BACKUP": notify.backup,
+            "FAULT": notify.fault,
+            "STOP": notify.stop,
+        }.get(state)
+        yield Line(text=_line(*words), vrrp=True)
+        yield from _runs(words, own, notify.always)
+        faults = self._config.global_defs.mail_faults
+        if notify.mail and (faults or state != "FAULT"):
+            what = "VRRP instance" if kind == "INSTANCE" else "VRRP sync group"
+            yield Alert(
+                subject=f"{what} {name} is now {state}",
+                text=f"{what} {name} is now {state} (priority {priority}): {reason}",
+            )
+
+    def _event(self, news: InstanceEvent) -> Iterator[Told]:
+        name, event = news.instance, news.event
+        words = ("INSTANCE", name, event, str(news.priority))
+        if event == "DELETED":
+            # As in keepalived: who has no script for it is told of a FAULT.
+            notify = self._deleted.pop(name, Notify())
+            yield Line(text=_line(*words), vrrp=True)
+            yield from _runs(words, notify.deleted or notify.fault, notify.always)
+            return
+        notify = self._instances.get(name, Notify())
+        match event:
+            case "MASTER_PRIORITY" | "BACKUP_PRIORITY":
+                if notify.priority_changes:
+                    yield Line(text=_line(*words), vrrp=True)
+                    yield from _runs(words, notify.always)
+                return
+            case "MASTER_RX_LOWER_PRI":
+                yield Line(text=_line(*words), vrrp=True)
+                yield from _runs(words, notify.master_rx_lower_pri)
+                return
+            case "DUAL_ACTIVE":
+                yield Line(text=_line(*words), vrrp=True)
+                yield from _runs(words, notify.dual_active)
+            case _:
+                yield Line(text=_line(*words), vrrp=True)
+        if notify.mail:
+            yield Alert(
+                subject=f"VRRP instance {name}: {event.replace('_', ' ').lower()}",
+                text=f"VRRP instance {name}: {event.replace('_', ' ').lower()}: {news.reason}",
+            )
+
+    def _verdict(self, news: Verdict) -> tuple[Told, ...]:
+        """A real server that went up or down; the first word on a healthy one is no news."""
+        key = (news.virtual_server, news.real_server)
+        servers = self._servers.get(key)
+        if servers is None or not news.checked:
+            return ()
+        before, self._up[key] = self._up.get(key, True), news.up
+        if news.up is before:
+            return ()
+        state = "UP" if news.up else "DOWN"
+        line = Line(text=f"RS {_real(*servers)} {_virtual(servers[0])} {state}", vrrp=False)
+        if not self._config.global_defs.mail_real_servers:
+            return (line,)
+        what = f"real server {news.real_server} ({servers[1].address}:{servers[1].port})"
+        where = f"virtual server {news.virtual_server}"
+        alert = Alert(
+            subject=f"{what} of {news.virtual_server} is {state}",
+            text=f"{what} of {where} is {state}: {news.reason}",
+        )
+        return (line, alert)
+
+
+def _runs(words: tuple[str, ...], own: Command | None, always: Command | None = None) -> list[Run]:
+    """The command of this very event, then the one that is run at every event."""
+    key = f"{words[0]} {words[1]}"
+    runs = [] if own is None else [Run(key=key, command=own, more=())]
+    if always is not None:
+        runs.append(Run(key=key, command=always, more=words))
+    return runs
+
+
+def _word(state: str) -> str:
+    """The state as keepalived's scripts know it: INIT after having been more is a stop."""
+    return "STOP" if state == "INIT" else state
+
+
+def _line(kind: str, name: str, state: str, priority: str) -> str:
+    return f'{kind} "{name}" {state} {priority}'
+
+
+def _virtual(server: VirtualServer) -> str:
+    return f"[{server.address}]:{server.protocol.lower()}:{server.port}"
+
+
+def _real(server: VirtualServer, real: RealServer) -> str:
+    return f"[{real.address}]:{server.protocol.lower()}:{real.port}"
+
+
+class RunQueue:
+    """Which command may run now. `dropped` counts those that a storm left no room for."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Run]] = {}
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        """Keys with a command that runs or waits."""
+        return len(self._waiting)
+
+    def add(self, run: Run) -> Run | None:
+        """`run` itself when it can start at once; None when it has to wait."""
+        queue = self._waiting.get(run.key)
+        if queue is None:
+            self._waiting[run.key] = deque()
+            return run
+        if len(queue) == QUEUE_LIMIT:
+            queue.popleft()
+            self.dropped += 1
+        queue.append(run)
+        return None
+
+    def ended(self, key: str) -> Run | None:
+        """The command of `key` that ran is gone: the next one, if any."""
+        queue = self._waiting.get(key)
+        if queue:
+            return queue.popleft()
+        self._waiting.pop(key, None)
+        return None

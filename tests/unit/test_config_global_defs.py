@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""global_defs: mail, named pipes, connection synchronisation, delays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lvs_agent import config
+from lvs_agent.core.model import Config, Fifo, VrrpInstance
+
+S = 1_000_000_000
+
+
+def loaded(instance: dict[str, Any], **sections: Any) -> Config:
+    values = {"interface": "eth0", "virtual_router_id": 51, "priority": 100, **instance}
+    values.setdefault("virtual_ipaddress", ["10.0.0.9/24"])
+    return config.from_document({"vrrp_instances": {"VI_1": values}, **sections})
+
+
+def one(instance: dict[str, Any], **sections: Any) -> VrrpInstance:
+    return loaded(instance, **sections).vrrp_instances[0]
+
+
+# As the article writes it, in YAML's way.
+SEED = {
+    "notification_email": ["root@localhost"],
+    "notification_email_from": "keepalived@localhost",
+    "smtp_server": "127.0.0.1",
+    "smtp_connect_timeout": 30,
+    "router_id": "drct1",
+    "vrrp_mcast_group4": "224.200.100.18",
+}
+
+
+def test_the_articles_global_defs_are_accepted_as_they_are() -> None:
+    mail = loaded({}, global_defs=SEED).global_defs.mail
+    assert mail is not None
+    assert (mail.recipients, mail.sender) == (("root@localhost",), "keepalived@localhost")
+    assert (mail.server, mail.port, mail.connect_timeout_ns) == ("127.0.0.1", 25, 30 * S)
+    assert (mail.security, mail.login, mail.batch_ns) == ("none", None, 5 * S)
+
+
+@pytest.mark.parametrize(
+    ("changes", "port"),
+    [
+        ({"smtp_security": "starttls"}, 587),
+        ({"smtp_security": "tls"}, 465),
+        ({"smtp_security": "tls", "smtp_server": "mail.example.org 2525"}, 2525),
+        ({"smtp_server": {"host": "::1", "port": 26}}, 26),
+    ],
+)
+def test_the_mail_port_follows_from_the_encryption(changes: dict[str, Any], port: int) -> None:
+    mail = loaded({}, global_defs={**SEED, **changes}).global_defs.mail
+    assert mail is not None
+    assert mail.port == port
+
+
+def test_mail_has_a_login_and_a_sender_without_a_host() -> None:
+    login = {"smtp_user": "a", "smtp_password": "pässword", "smtp_security": "tls"}
+    values = {**SEED, **login}
+    del values["notification_email_from"]
+    mail = loaded({}, global_defs=values).global_defs.mail
+    assert mail is not None
+    assert mail.login == ("a", "pässword".encode())
+    assert mail.sender == "lvs-agent"
+
+
+@pytest.mark.parametrize(
+    ("changes", "vrrp", "real_servers"),
+    [
+        ({}, False, True),  # keepalived's defaults, whose reason is history
+        ({"smtp_alert": True}, True, True),
+        ({"smtp_alert": False}, False, False),
+        ({"smtp_alert": True, "smtp_alert_vrrp": False}, False, True),
+        ({"smtp_alert_checker": False, "smtp_alert_vrrp": True}, True, False),
+        ({"no_checker_emails": True}, False, False),
+    ],
+)
+def test_who_is_mailed_about_what(changes: dict[str, Any], vrrp: bool, real_servers: bool) -> None:
+    accepted = loaded({}, global_defs={**SEED, **changes})
+    assert accepted.vrrp_instances[0].notify.mail is vrrp
+    assert accepted.global_defs.mail_real_servers is real_servers
+    assert accepted.global_defs.mail_faults
+    assert one({"smtp_alert": True}, global_defs={**SEED, **changes}).notify.mail
+    assert not loaded({}, global_defs={"no_email_faults": True}).global_defs.mail_faults
+
+
+def test_pipes_have_a_reader_that_is_never_ended() -> None:
+    global_defs = loaded(
+        {},
+        global_defs={
+            "notify_fifo": "/run/a",
+            "notify_fifo_script": "/bin/reader -v",
+            "vrrp_notify_fifo": "/run/b",
+        },
+    ).global_defs
+    assert global_defs.notify_fifo is not None
+    assert global_defs.notify_fifo.reader is not None
+    assert global_defs.notify_fifo.reader.argv == ("/bin/reader", "-v")
+    assert global_defs.notify_fifo.reader.timeout_ns == 0
+    assert global_defs.vrrp_notify_fifo == Fifo(path="/run/b", reader=None)
+    assert global_defs.lvs_notify_fifo is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("eth1", (None, 0, None)),
+        ("eth1 inst VI_1", ("VI_1", 51, None)),
+        ("eth1 inst VI_1 id 7 ttl 3 maxlen 1000 port 8849 group 224.0.0.82", ("VI_1", 7, 3)),
+        ({"interface": "eth1", "id": 0, "inst": "VI_1"}, ("VI_1", 0, None)),
+    ],
+)
+def test_the_sync_daemon_is_a_line_or_a_mapping(value: Any, expected: Any) -> None:
+    daemon = loaded({}, global_defs={"lvs_sync_daemon": value}).global_defs.sync_daemon
+    assert daemon is not None
+    assert (daemon.instance, daemon.sync_id, daemon.ttl) == expected
+
+
+def test_delays_are_two_numbers_or_one_or_a_mapping() -> None:
+    delays = loaded(
+        {}, interface_up_down_delays={"eth0": "1 2.5", "eth1": "0.5", "eth2": {"up": 3}}
+    ).global_defs.interface_delays
+    assert [(each.interface, each.down_ns, each.up_ns) for each in delays] == [
+        ("eth0", S, 5 * S // 2),
+        ("eth1", S // 2, S // 2),
+        ("eth2", 0, 3 * S),
+    ]
+
+
+def test_starting_late() -> None:
+    global_defs = loaded(
+        {}, global_defs={"vrrp_startup_delay": 5.5, "vrrp_delay_after_boot": 60}
+    ).global_defs
+    assert global_defs.startup_delay_ns == 11 * S // 2
+    assert global_defs.delay_after_boot_ns == 60 * S
+    assert global_defs.dynamic_interfaces
