@@ -17,7 +17,7 @@ demo: bootstrap
 
 # Two workers: one for the lab, which waits most of the time, one for everything else.
 test: bootstrap lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)

@@ -17,17 +17,30 @@ settings.register_profile(
 settings.load_profile("shared machine")
 
 
+# Folders whose tests must not run at the same time: there is one lab, and the namespaces' names are
+# fixed. Everything else is divided by files, so that the fixtures of a module are made once.
+_TOGETHER = {
+    "lab": "lab",
+    "netns": "namespaces",
+    "interop": "namespaces",
+    "conformance": "namespaces",
+}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Two workers (`make test`): in the end one has had the lab, and the other everything else."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::", maxsplit=1)[0]
+            return _TOGETHER.get(path.split("/")[1], path)
+
+    return ByFolder(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two workers (`make test`): one has the lab, which is one for all of its tests, and the
-    other the network namespaces, whose names are fixed; the rest goes to whoever is free."""
-    for item in items:
-        if item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-        elif item.get_closest_marker("netns"):
-            item.add_marker(pytest.mark.xdist_group("netns"))
-        else:
-            # A file at a time: fixtures of a module are made once.
-            name = str(item.path.relative_to(HERE))
-            item.add_marker(pytest.mark.xdist_group(name))
-    # The longest first: both workers are to end at about the same time.
-    items.sort(key=lambda item: 0 if item.get_closest_marker("lab") else 1)
+    """The longest first: both workers are to end at about the same time."""
+    order = ("lab", "conformance", "interop", "netns", "sim")
+    folders = {name: number for number, name in enumerate(order)}
+    items.sort(key=lambda item: folders.get(item.path.relative_to(HERE).parts[0], len(order)))
