@@ -137,6 +137,56 @@ def test_other_user_gets_that_users_groups_and_nothing_else(loop: Loop, tmp_path
     assert "(root)" not in out.read_text()
 
 
+def secure(loop: Loop, path: Path) -> ScriptResult:
+    results: list[ScriptResult] = []
+    command = Command(argv=(str(path),), user=None, timeout_ns=5 * S, secure=True)
+    Script(loop, command, (), results.append, lambda: None)
+    until(loop, lambda: bool(results))
+    return results[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other users need root")
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.chmod(0o757), "anybody may write to"),
+        (lambda path: path.parent.chmod(0o777), "anybody may write to"),
+        (lambda path: os.chown(path, 65534, 0), "belongs to user 65534"),
+        (lambda path: os.chown(path.parent, 65534, 0), "belongs to user 65534"),
+        (lambda path: (os.chown(path, 0, 65534), path.chmod(0o775)), "group 65534 may write to"),
+    ],
+)
+def test_script_that_others_could_change_is_not_run_with_script_security(
+    loop: Loop, tmp_path: Path, spoil: Callable[[Path], object], words: str
+) -> None:
+    marker = tmp_path / "ran"
+    directory = tmp_path / "scripts"
+    directory.mkdir()
+    path = Path(shell(directory, f"touch {marker}"))
+    assert secure(loop, path).ok
+    marker.unlink()
+    spoil(path)
+    result = secure(loop, path)
+    assert not result.ok
+    assert "enable_script_security: " in result.describe()
+    assert words in result.describe()
+    assert not marker.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other users need root")
+def test_symbolic_link_does_not_hide_who_could_change_the_script(
+    loop: Loop, tmp_path: Path
+) -> None:
+    directory = tmp_path / "scripts"
+    directory.mkdir()
+    path = Path(shell(directory, "true"))
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    assert secure(loop, link).ok
+    directory.chmod(0o777)
+    assert "anybody may write" in secure(loop, link).describe()
+
+
 def test_many_runs_leave_no_descriptor_behind(loop: Loop) -> None:
     gc.collect()  # what earlier tests left
     before = len(os.listdir("/proc/self/fd"))

@@ -17,6 +17,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lvs_agent.adapters.script_security import alterable
 from lvs_agent.core.model import Command
 from lvs_agent.proc.loop import Loop, Timer
 
@@ -75,6 +76,7 @@ class Script:
         self._pidfd = -1
         self._process: subprocess.Popen[bytes] | None = None
         try:
+            _refuse_alterable(command)
             self._process = _popen((*command.argv, *more), command.user)
             self._pidfd = os.pidfd_open(self._process.pid)
         except (OSError, KeyError) as error:
@@ -185,6 +187,15 @@ def _popen(argv: tuple[str, ...], user: str | None) -> subprocess.Popen[bytes]:
         group=gid,
         extra_groups=groups,
     )
+
+
+def _refuse_alterable(command: Command) -> None:
+    """Raises OSError when enable_script_security forbids to run it."""
+    if not command.secure:
+        return
+    uid = os.geteuid() if command.user is None else pwd.getpwnam(command.user).pw_uid
+    if who := alterable(command.argv[0], uid):
+        raise OSError(0, f"enable_script_security: {who}")
 
 
 def _why(error: OSError | KeyError, command: Command) -> str:

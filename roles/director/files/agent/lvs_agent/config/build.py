@@ -87,7 +87,6 @@ def _global_defs(values: dict[str, Any]) -> GlobalDefs:
             )
             for name, one in values["interface_up_down_delays"].items()
         ),
-        script_security=global_defs["enable_script_security"],
     )
 
 
@@ -113,7 +112,12 @@ def _fifo(name: str, values: dict[str, Any]) -> Fifo | None:
     if values[name] is None:
         return None
     words = values[f"{name}_script"]
-    reader = words and Command(argv=words, user=values["script_user"], timeout_ns=0)
+    reader = words and Command(
+        argv=words,
+        user=values["script_user"],
+        timeout_ns=0,
+        secure=values["enable_script_security"],
+    )
     return Fifo(path=values[name], reader=reader)
 
 
@@ -140,6 +144,7 @@ def _script(name: str, values: dict[str, Any], global_defs: dict[str, Any]) -> T
             argv=values["script"],
             user=values["user"] or global_defs["script_user"],
             timeout_ns=nanoseconds(or_else(values["timeout"], values["interval"])),
+            secure=global_defs["enable_script_security"],
         ),
         interval_ns=nanoseconds(values["interval"]),
         rise=values["rise"],

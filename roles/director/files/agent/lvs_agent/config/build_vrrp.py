@@ -143,6 +143,7 @@ def _notify(own: Values, global_defs: Values) -> Notify:
             argv=words,
             user=global_defs["script_user"],
             timeout_ns=nanoseconds(global_defs["notify_timeout"]),
+            secure=global_defs["enable_script_security"],
         )
 
     mail = or_else(global_defs["smtp_alert_vrrp"], or_else(global_defs["smtp_alert"], False))
@@ -156,7 +157,7 @@ def _notify(own: Values, global_defs: Values) -> Notify:
         master_rx_lower_pri=command("notify_master_rx_lower_pri"),
         dual_active=command("notify_dual_active"),
         priority_changes=or_else(
-            own["notify_priority_changes"], global_defs["vrrp_notify_priority_changes"]
+            own.get("notify_priority_changes"), global_defs["vrrp_notify_priority_changes"]
         ),
         mail=or_else(own["smtp_alert"], mail),
     )

@@ -16,12 +16,14 @@ from enum import StrEnum
 class Command:
     """A program to run: no shell. `user` None: the agent's own.
 
-    At the time limit it is killed; 0 is none, for programs that are to run for ever.
+    At the time limit it is killed; 0 is none, for programs that are to run for ever. `secure`:
+    not when somebody but root and its user could have changed it.
     """
 
     argv: tuple[str, ...]
     user: str | None
     timeout_ns: int
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,6 @@ class GlobalDefs:
     mail_faults: bool = True
     sync_daemon: SyncDaemon | None = None
     interface_delays: tuple[InterfaceDelay, ...] = ()
-    script_security: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

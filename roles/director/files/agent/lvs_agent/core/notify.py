@@ -129,7 +129,7 @@ class Notifications:
             case "MASTER_PRIORITY" | "BACKUP_PRIORITY":
                 if notify.priority_changes:
                     yield Line(text=_line(*words), vrrp=True)
-                    yield from _runs(words, notify.always)
+                    yield from _runs(words, None, notify.always)
                 return
             case "MASTER_RX_LOWER_PRI":
                 yield Line(text=_line(*words), vrrp=True)

@@ -79,7 +79,8 @@ _SCRIPTS = (
     ),
     flag(
         "enable_script_security",
-        "Refuse to run a script that somebody other than root and its user could have changed.",
+        "Do not run a script that somebody other than root and its user could have changed: it, or"
+        " a directory above it. A track script then counts as failed.",
     ),
     seconds(
         "notify_timeout",

@@ -69,7 +69,8 @@ INHERITED: tuple[Option, ...] = (
     ),
     flag(
         "higher_prio_send_advert",
-        "While master, answer an advert of higher priority with a last advert of our own.",
+        "While master, answer an advert of higher priority with a last advert of our own. The agent"
+        " does so in any case, except with strict_mode.",
         default=None,
         default_doc="global_defs.vrrp_higher_prio_send_advert",
     ),

@@ -19,15 +19,17 @@ NOTIFY_OPTIONS = (
         " priority.",
     ),
     flag(
-        "notify_priority_changes",
-        "Tell changes of the priority too (notify and FIFO).",
-        default=None,
-        default_doc="global_defs.vrrp_notify_priority_changes",
-    ),
-    flag(
         "smtp_alert",
         "Mail the changes of state.",
         default=None,
         default_doc="global_defs.smtp_alert_vrrp",
     ),
+)
+
+# Of an instance alone: a sync group has no priority of its own that could change.
+NOTIFY_PRIORITY_CHANGES = flag(
+    "notify_priority_changes",
+    "Tell changes of the priority too (notify and FIFO).",
+    default=None,
+    default_doc="global_defs.vrrp_notify_priority_changes",
 )

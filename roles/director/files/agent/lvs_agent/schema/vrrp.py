@@ -9,7 +9,7 @@ from __future__ import annotations
 from lvs_agent.schema.addresses import VIRTUAL_IPADDRESS, VIRTUAL_ROUTE, VIRTUAL_RULE
 from lvs_agent.schema.inherited import INHERITED
 from lvs_agent.schema.kinds import Block, Kind, Option, blocks, command, flag, integer, seconds
-from lvs_agent.schema.notify import NOTIFY_OPTIONS
+from lvs_agent.schema.notify import NOTIFY_OPTIONS, NOTIFY_PRIORITY_CHANGES
 from lvs_agent.schema.tracking import TRACKING_OPTIONS
 
 AUTHENTICATION = Block(
@@ -228,6 +228,7 @@ VRRP_INSTANCE = Block(
         *TRACKING_OPTIONS,
         flag("dont_track_primary", "A fault of the instance's own interface does not count."),
         *NOTIFY_OPTIONS,
+        NOTIFY_PRIORITY_CHANGES,
         command("notify_deleted", "Run when a reload removes the instance."),
         command(
             "notify_master_rx_lower_pri",
