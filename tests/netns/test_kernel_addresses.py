@@ -555,7 +555,8 @@ def test_excluded_addresses_of_any_family_are_held_with_the_instance(
     assert keeper.keeper.hold("VI_1", True) is None
     assert {"192.0.2.99", "2001:db8::77"} <= set(addresses(namespace, "eth0"))
     for address, interface in (("2001:db8::77/64", "eth0"), ("198.51.100.77/32", "eth1")):
-        assert keeper.put_back_ms(address, interface) < 100
+        # By the event: the audit comes every 5 s.
+        assert keeper.put_back_ms(address, interface) < 2_500
     assert keeper.keeper.drift()["addresses_put_back"] == 6
     assert keeper.keeper.hold("VI_1", False) is None
     assert "2001:db8::77" not in addresses(namespace, "eth0")
@@ -704,7 +705,7 @@ def test_10_000_foreign_addresses_do_not_slow_down_a_takeover(
         keeper.keeper.hold("VI_1", False)
     print({name: [round(one, 1) for one in values] for name, values in took.items()})
     assert min(took["crowded"]) < 3 * min(took["bare"]) + 20
-    assert took["crowded, put back"] < [100]
+    assert took["crowded, put back"] < [2_500]
 
 
 def test_addresses_work_where_the_kernel_has_no_ipvs(start: Starter, namespace: Namespace) -> None:
