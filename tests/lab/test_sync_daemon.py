@@ -19,6 +19,7 @@ TARGET = "/root/sync-guest"
 @pytest.fixture(scope="module")
 def host(bare: Lab) -> Lab:
     """drct1 with everything the scenarios need."""
+    bare.run(HOST, "modprobe ip_vs")  # the role's work on a director
     unpack(bare, HOST, TARGET, GUEST, GUEST.with_name("ipvs_guest.py"))
     return bare
 
