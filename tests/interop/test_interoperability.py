@@ -18,11 +18,11 @@ def test_peers_get_along(case: Case, results: dict[Case, str | None]) -> None:
 
 
 def test_document_says_what_the_run_showed(results: dict[Case, str | None]) -> None:
-    if len(results) < len(cases()):
-        pytest.skip("only a part of the matrix was played")
+    # Where only a part is played, the page has to be right about that part.
+    whole = {case: results.get(case) for case in cases()}
     # The tables: another release of a peer is no reason to fail.
     written, shown = (
         [line for line in page.splitlines() if line.startswith("|")]
-        for page in (DOCUMENT.read_text(), render(results, versions()))
+        for page in (DOCUMENT.read_text(), render(whole, versions()))
     )
     assert written == shown, "run make interoperability"

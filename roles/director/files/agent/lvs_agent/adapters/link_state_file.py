@@ -7,11 +7,10 @@ sweep after a crash uses it.
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 
-from lvs_agent.adapters import link_netlink
+from lvs_agent.adapters import link_netlink, own_file
 from lvs_agent.adapters.netlink import Netlink
 from lvs_agent.adapters.rtnetlink import read_links
 from lvs_agent.core import links_made
@@ -30,34 +29,12 @@ _GROUP = 0x4C565343
 
 def read(directory: Path) -> tuple[LinksMade, str | None]:
     """The content, and what was wrong with the file (None: nothing, or there is no file)."""
-    path = directory / NAME
-    try:
-        # Not through a symbolic link: the directory is ours alone, a link in it is an attack.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return LinksMade(), None
-    except OSError as error:
-        return LinksMade(), f"{path}: {error.strerror}"
-    try:
-        with os.fdopen(descriptor, "rb") as file:
-            found, wrong = links_made.decode(file.read(links_made.BYTES_LIMIT + 1))
-    except OSError as error:
-        return LinksMade(), f"{path}: {error.strerror}"
-    return found, f"{path}: {wrong}" if wrong else None
+    return own_file.read(directory / NAME, links_made.BYTES_LIMIT, links_made.decode, LinksMade())
 
 
 def write(directory: Path, content: LinksMade) -> None:
     """Replace the file, atomically: readers see the old or the new one. Raises OSError."""
-    temporary = directory / f".{NAME}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(links_made.encode(content))
-        temporary.rename(directory / NAME)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    own_file.write(directory / NAME, links_made.encode(content))
 
 
 def undo(netlink: Netlink, host: Host, made: LinksMade) -> tuple[list[str], list[str]]:

@@ -55,13 +55,6 @@ def configured_addresses(config: Config) -> dict[str, tuple[VirtualAddress, ...]
     return {instance.name: held_by(instance) for instance in config.vrrp_instances}
 
 
-def every_address(config: Config) -> tuple[VirtualAddress, ...]:
-    """All that may ever be added because of `config`."""
-    return config.static_addresses + tuple(
-        address for instance in config.vrrp_instances for address in held_by(instance)
-    )
-
-
 def interfaces(config: Config) -> tuple[str, ...]:
     """Every interface that an instance or sync group needs or watches, once, in their order."""
     names: list[str] = []

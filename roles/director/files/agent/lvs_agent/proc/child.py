@@ -43,7 +43,7 @@ class Start:
 
 
 class Child:
-    """Base of the three children; `run` serves until Stop or until the supervisor is gone."""
+    """Base of the children; `run` serves until Stop or until the supervisor is gone."""
 
     def __init__(self, loop: Loop, supervisor: socket.socket, start: Start) -> None:
         self.loop = loop
