@@ -96,12 +96,28 @@ def _virtual_router_ids(
             same_director = view.director == other.director
             if view.name == other.name or (same_director and view.interface == other.interface):
                 continue  # the same virtual router; or the agent's checker says it
+            if view.transport == _view.UNICAST and not _hear_each_other(view, other, interfaces):
+                continue
             if _same_network(view, other, interfaces):
                 yield Problem(
                     where=locate(cluster, view.director, f"{view.path}.virtual_router_id"),
                     message=f"{view.virtual_router_id} is already that of {other.name} on"
                     f" {other.director}, on the same network; give each instance its own",
                 )
+
+
+def _hear_each_other(
+    view: InstanceView, other: InstanceView, interfaces: Mapping[str, Interfaces]
+) -> bool:
+    """Whether one of two unicast instances sends its adverts to the director of the other."""
+
+    def addresses(of: InstanceView) -> set[Any]:
+        if of.source is not None:
+            return {of.source}
+        known = interfaces[of.director].get(of.interface or "", ())
+        return {address.ip for address in known}
+
+    return bool(addresses(view) & set(other.peers) or addresses(other) & set(view.peers))
 
 
 def _same_network(

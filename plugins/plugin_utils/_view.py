@@ -19,6 +19,8 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULT
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 InterfaceAddress = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Interfaces = dict[str, tuple[InterfaceAddress, ...]]
+# The transport of an instance with unicast_peer.
+UNICAST = "unicast"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ def instances(director: str, document: Mapping[str, Any]) -> Iterator[InstanceVi
         peers = tuple(_peers(values.get("unicast_peer")))
         source = _ip(values.get("unicast_src_ip") or values.get("mcast_src_ip"))
         family = next((each.version for each in _told(addresses, source, peers)), 4)
-        transport = "unicast" if peers else _group(values, global_defs, family)
+        transport = UNICAST if peers else _group(values, global_defs, family)
         priority = _or_default(values.get("priority"), "vrrp_instance.priority")
         yield InstanceView(
             director=director,
@@ -162,7 +164,7 @@ def _shared(
         "advert_int": _or_default(values.get("advert_int"), "vrrp_instance.advert_int"),
         "authentication": values.get("authentication"),
         "virtual_ipaddress": sorted(str(each.address) for each in addresses),
-        "unicast_peer" if transport == "unicast" else group: transport,
+        "unicast_peer" if transport == UNICAST else group: transport,
     }
 
 

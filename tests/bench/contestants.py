@@ -54,9 +54,10 @@ class OurAgent(Ours):
 
 
 class TheirDaemon(Keepalived):
-    """keepalived with any load."""
+    """keepalived with any load, logging as Debian starts it: not a line for every frame."""
 
     load: Load
+    options = ()
 
     def text(self) -> str:
         load = self.load

@@ -150,7 +150,9 @@ class Ours(Speaker):
 
 
 class Keepalived(Speaker):
-    """Debian's keepalived."""
+    """Debian's keepalived. `options`: what it is to log."""
+
+    options: tuple[str, ...] = ("-D",)
 
     def text(self) -> str:
         flavour = self.flavour
@@ -188,7 +190,7 @@ class Keepalived(Speaker):
         config.write_text(self.text())
         self.process = self.segment.spawn(
             self.host,
-            *("keepalived", "-n", "-l", "-D", "-P", "-f", str(config)),
+            *("keepalived", "-n", "-l", *self.options, "-P", "-f", str(config)),
             *("-p", str(self.directory / "pid"), "-r", str(self.directory / "vrrp.pid")),
             output=self.log,
         )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lvs_agent import config as configuration
+from lvs_agent.core.instances import former_names
 from lvs_agent.core.ledger import Ledger
 from lvs_agent.core.messages import AddressesLost, LinkState
 from lvs_agent.core.model import Config, VirtualAddress, Vmac, VrrpInstance
@@ -101,6 +102,7 @@ class Keeper:
         enter: bool = True,
     ) -> None:
         self.namespace = namespace
+        self.wanted = wanted
         self.loop = Loop()
         self.logged: list[str] = []
         self.links: list[LinkState] = []
@@ -119,6 +121,12 @@ class Keeper:
             assert self.keeper.sweep(Ledger()) == []
         self.keeper.start()
         self.keeper.send_links(everything=True)
+
+    def reconfigure(self, wanted: Config) -> list[str]:
+        """As the kernel process does it; what went wrong."""
+        names = former_names(self.wanted.vrrp_instances, wanted.vrrp_instances)
+        self.wanted = wanted
+        return self.keeper.reconfigure(wanted, names)
 
     def until(self, condition: Callable[[], object], wait_s: float = 5.0) -> None:
         """Serve until `condition()` holds."""

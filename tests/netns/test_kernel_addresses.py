@@ -524,7 +524,7 @@ def test_changed_fields_are_applied_to_a_held_instance(
     )
     keeper = Keeper(namespace, tmp_path, config(instance(*before)))
     keeper.keeper.hold("VI_1", True)
-    assert keeper.keeper.reconfigure(config(instance(*after))) == []
+    assert keeper.reconfigure(config(instance(*after))) == []
     found = addresses(namespace, "eth0")
     assert found["2001:db8::9"]["prefixlen"] == 64
     assert found["2001:db8::9"]["deprecated"]
@@ -538,7 +538,7 @@ def test_renamed_instance_keeps_its_addresses(namespace: Namespace, tmp_path: Pa
     keeper = Keeper(namespace, tmp_path, config(one))
     keeper.keeper.hold("VI_1", True)
     other = dataclasses.replace(one, name="VI_other", priority=90)
-    assert keeper.keeper.reconfigure(config(other)) == []
+    assert keeper.reconfigure(config(other)) == []
     keeper.serve(0.05)
     assert "192.0.2.99" in addresses(namespace, "eth0")
     assert keeper.keeper.held() == ["VI_other"]
@@ -645,7 +645,7 @@ def test_static_addresses_are_there_from_start_to_stop_and_put_back(
     assert keeper.keeper.hold("VI_1", False) is None
     assert "198.51.100.1" in addresses(namespace, "eth1")
     fewer = dataclasses.replace(wanted, static_addresses=static[1:])
-    assert keeper.keeper.reconfigure(fewer) == []
+    assert keeper.reconfigure(fewer) == []
     assert "198.51.100.1" not in addresses(namespace, "eth1")
     assert keeper.stop() == []
     assert not {"2001:db8::1", "198.51.100.1"} & set(addresses(namespace, "eth1"))

@@ -246,10 +246,10 @@ def test_two_vmacs_on_one_base_and_the_last_one_restores_it(
     keeper = Keeper(namespace, tmp_path, config(first, second))
     assert settings(namespace) == [1, 1, 2]
     assert keeper.keeper.hold("VI_1", True) is None
-    assert keeper.keeper.reconfigure(config(second)) == []
+    assert keeper.reconfigure(config(second)) == []
     assert link(namespace, "vrrp.51") is None
     assert settings(namespace) == [1, 1, 2]
-    assert keeper.keeper.reconfigure(config()) == []
+    assert keeper.reconfigure(config()) == []
     assert link(namespace, "vrrp.52") is None
     assert settings(namespace) == [0, 0, 1]
     assert saved(tmp_path) == {"version": 1, "vmacs": [], "settings": []}
@@ -261,9 +261,9 @@ def test_reconfigure_moves_a_held_instance_onto_a_vmac_and_back(
     plain = config(instance(virtual("192.0.2.99/32")))
     keeper = Keeper(namespace, tmp_path, plain)
     keeper.keeper.hold("VI_1", True)
-    assert keeper.keeper.reconfigure(config(with_vmac("192.0.2.99/32"))) == []
+    assert keeper.reconfigure(config(with_vmac("192.0.2.99/32"))) == []
     assert neighbour.arp("192.0.2.99") == [MAC4]
-    assert keeper.keeper.reconfigure(plain) == []
+    assert keeper.reconfigure(plain) == []
     assert neighbour.arp("192.0.2.99") == [(link(namespace, "eth0") or {})["address"]]
     assert link(namespace, "vrrp.51") is None
 
@@ -273,12 +273,12 @@ def test_reconfigure_gives_the_vmac_of_a_held_instance_another_name_or_mac(
 ) -> None:
     keeper = Keeper(namespace, tmp_path, config(with_vmac("192.0.2.99/32")))
     keeper.keeper.hold("VI_1", True)
-    assert keeper.keeper.reconfigure(config(with_vmac("192.0.2.99/32", name="virtual0"))) == []
+    assert keeper.reconfigure(config(with_vmac("192.0.2.99/32", name="virtual0"))) == []
     assert link(namespace, "vrrp.51") is None
     assert neighbour.arp("192.0.2.99") == [MAC4]
     mac = "02:00:00:00:00:77"
     again = config(with_vmac("192.0.2.99/32", name="virtual0", mac=mac))
-    assert keeper.keeper.reconfigure(again) == []
+    assert keeper.reconfigure(again) == []
     assert neighbour.arp("192.0.2.99") == [mac]
     assert not [line for line in keeper.logged if line.startswith("error")]
     assert keeper.stop() == []

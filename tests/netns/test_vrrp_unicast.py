@@ -98,6 +98,37 @@ def forged(source: str, to: str, *, ttl: int = 255, **changes: object) -> bytes:
     return encode_datagram(advert(TEMPLATE, priority=200, **changes), ip(source), ip(to), ttl=ttl)
 
 
+def test_two_instances_of_one_vrid_with_different_peers(lan: Lan) -> None:
+    """`a` shares "web" with keepalived on b and "sip" with an agent on c, all with VRID 51."""
+    sip_vip = "10.7.0.200"
+    web_b = web(100, B, v3_checksum_as_v2=False)  # as keepalived 2.2.7 understands it
+    sip_c = web(150, C, virtual_ipaddress=[f"{sip_vip}/24"])
+    a = lan.agent("a", {"vrrp_instances": {"web": web_b, "sip": sip_c}})
+    a.wait_for("MASTER", 8, "sip")
+    a.wait_for("MASTER", 5)
+    theirs = lan.keepalived("b", keepalived(200, 3, T))
+    a.wait_for("BACKUP", 8)
+    theirs_too = web(200, A, virtual_ipaddress=[f"{sip_vip}/24"])
+    c = lan.agent("c", {"vrrp_instances": {"sip": theirs_too}})
+    a.wait_for("BACKUP", 8, "sip")
+    # Each advert went to its own instance: those of web carry another address list.
+    for name in ("web", "sip"):
+        counters = a.instance(name)["counters"]
+        assert counters["adverts_received"] > 0
+        assert counters["remarks"]["address_list_differs"] == 0
+    end(theirs)
+    a.wait_for("MASTER", 3)
+    assert a.state("sip") == "BACKUP"
+    # A reload that renames one and adds a peer to it moves nothing.
+    web_b["unicast_peer"] = [B, "10.7.0.9"]
+    a.reload({"vrrp_instances": {"sip": sip_c, "shop": web_b}})
+    eventually(lambda: a.state("shop") == "MASTER", 3, "the new name")
+    assert a.instance("shop")["counters"]["became_master"] >= 2
+    assert (VIP in lan.addresses("a"), sip_vip in lan.addresses("c")) == (True, True)
+    c.stop()
+    a.wait_for("MASTER", 3, "sip")
+
+
 def test_source_and_ttl_are_those_of_the_settings(lan: Lan) -> None:
     capture = lan.capture("b", "source")
     a = lan.node("a", document(150, B, unicast_src_ip="10.7.0.11", unicast_ttl=64))

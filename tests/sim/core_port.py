@@ -17,7 +17,7 @@ from lvs_agent.core.vrrp.advertising import own_advert
 from lvs_agent.core.vrrp.packet import Advert, decode, decode_datagram, encode_datagram
 from lvs_agent.core.vrrp.receive import Accepted, Receiver
 from lvs_agent.core.vrrp.router import State
-from lvs_agent.core.vrrp.stack import Outputs, VrrpStack, key_of
+from lvs_agent.core.vrrp.stack import Outputs, VrrpStack
 
 __all__ = ["HaProcess", "Outputs", "action_in_words", "in_words", "number_of"]
 
@@ -47,7 +47,7 @@ class HaProcess:
         self._datagrams.clear()
         self._routers = list(self._stack.routers.values())
         for number, instance in enumerate(config.vrrp_instances):
-            self._receivers[number].configure({key_of(instance): instance})
+            self._receivers[number].configure({number: instance})
             self._receivers[number].set_own_addresses([self._sources[number]])
 
     # What is seen of it.

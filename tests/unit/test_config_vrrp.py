@@ -135,6 +135,30 @@ def test_two_vmacs_of_one_name_are_refused_where_two_families_are_not() -> None:
         config.from_document(document)
 
 
+def two_of_one_vrid(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """A with the peer 10.0.0.2, and B with 10.0.0.3 and 10.0.0.4."""
+    common = {"interface": "eth0", "virtual_router_id": 51}
+    a = {"unicast_peer": ["10.0.0.2"], "virtual_ipaddress": ["10.0.0.8"]}
+    b = {"unicast_peer": ["10.0.0.3", "10.0.0.4"], "virtual_ipaddress": ["10.0.0.9"]}
+    return {"vrrp_instances": {"A": common | a | first, "B": common | b | second}}
+
+
+def test_unicast_instances_may_share_a_vrid_if_no_peer_has_both() -> None:
+    assert len(config.from_document(two_of_one_vrid({}, {})).vrrp_instances) == 2
+    overlapping = two_of_one_vrid({}, {"unicast_peer": ["10.0.0.3", "10.0.0.2"]})
+    refusal = r"B\.virtual_router_id: 51 on eth0 .* of A, and both have the peer 10\.0\.0\.2;"
+    with pytest.raises(config.ConfigRejected, match=refusal):
+        config.from_document(overlapping)
+
+
+def test_two_vmacs_with_one_mac_address_on_an_interface_are_refused() -> None:
+    first = {"use_vmac": "vrrp.a"}
+    with pytest.raises(config.ConfigRejected, match="00:00:5e:00:01:33 on eth0 is already that"):
+        config.from_document(two_of_one_vrid(first, {"use_vmac": "vrrp.b"}))
+    own_mac = two_of_one_vrid(first, {"use_vmac": "vrrp.b 02:00:5e:00:01:33"})
+    assert len(config.from_document(own_mac).vrrp_instances) == 2
+
+
 def test_authentication_header_has_the_first_8_bytes_as_key() -> None:
     authentication = {"auth_type": "AH", "auth_pass": "long-password"}
     assert one({"authentication": authentication}).authentication == AhAuthentication(

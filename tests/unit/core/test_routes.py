@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from lvs_agent import config as configuration
-from lvs_agent.core.instances import former_names
 from lvs_agent.core.model import Config, NextHop, Route, Rule
 from lvs_agent.core.routes import STATIC, configured, describe, is_exactly, place
 
@@ -121,7 +120,3 @@ def test_rule_is_described_with_its_preference() -> None:
         RULE, source=None, inverted=True, fwmark=(1, 255), destination_ports=(80, 81), family=6
     )
     assert describe(rule) == "inet6 rule 100: not from all fwmark 0x1/0xff dport 80-81 lookup 7"
-
-
-def test_instance_is_found_again_under_a_new_name() -> None:
-    assert former_names(loaded(), loaded(name="VI_new")) == {"VI_new": "VI_1"}

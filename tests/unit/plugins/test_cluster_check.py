@@ -270,6 +270,26 @@ def test_the_agents_warnings_come_with_their_place_in_the_inventory(lvs_dr: Any)
     assert warning.where == "group_vars: lvs_vrrp_instances.VI_1.advert_int"
 
 
+def two_unicast_instances_of_one_vrid(inventory: Any, peer: str) -> None:
+    """VI_3 of drct1 has the peer 172.16.1.77, VI_4 of drct2 has `peer`."""
+    vrid_of_another(inventory)
+    for host, name, other in (("drct1", "VI_3", "172.16.1.77"), ("drct2", "VI_4", peer)):
+        own(inventory, host)["vrrp_instances"][name]["unicast_peer"] = [other]
+
+
+def test_unicast_instances_may_share_a_vrid_where_they_never_meet(lvs_dr: Any) -> None:
+    two_unicast_instances_of_one_vrid(lvs_dr, "172.16.1.78")
+    assert [each for each in found(lvs_dr) if not each.warning] == []
+
+
+def test_a_vrid_that_a_peer_uses_for_something_else_is_an_error(lvs_dr: Any) -> None:
+    drct1 = lvs_dr.hostvars["drct1"]["lvs_interfaces"]["eno16777736"][0]
+    two_unicast_instances_of_one_vrid(lvs_dr, drct1.partition("/")[0])
+    (error,) = [each for each in found(lvs_dr) if not each.warning]
+    assert error.where == "host_vars drct2: lvs_host.vrrp_instances.VI_4.virtual_router_id"
+    assert "90 is already that of VI_3 on drct1" in error.message
+
+
 def ipv6(inventory: Any, networks: list[str]) -> None:
     for host in ("drct1", "drct2"):
         inventory.hostvars[host]["lvs_interfaces"]["eno16777736"] += networks

@@ -27,7 +27,7 @@ from lvs_agent.core.model import (
     VrrpInstance,
 )
 from lvs_agent.core.vrrp.router import State
-from lvs_agent.core.vrrp.stack import Outputs, VrrpStack, key_of
+from lvs_agent.core.vrrp.stack import Outputs, VrrpStack
 from vrrp_builders import MS, S, advert, config, instance, ip, link, virtual
 
 START = 1000 * S
@@ -334,22 +334,6 @@ def test_adopted_master_whose_interface_is_gone_resigns_and_releases() -> None:
 # Configuration.
 
 
-def test_identity_is_interface_family_vrid_and_group() -> None:
-    key = key_of(instance())
-    assert key == VrrpStack.key_of(instance()) == ("eth0", 4, 51, "224.0.0.18")
-    assert key_of(instance(name="shop", version=3, priority=1)) == key
-    for other in (
-        {"interface": "eth1"},
-        {"family": 6},
-        {"virtual_router_id": 52},
-        {"mcast_group": "224.0.0.19"},
-        {"peers": (UnicastPeer(address="10.0.0.6"),)},
-    ):
-        assert key_of(instance(**other)) != key
-    one, two = (UnicastPeer(address="10.0.0.6"),), (UnicastPeer(address="10.0.0.7"),)
-    assert key_of(instance(peers=one)) == key_of(instance(peers=two))
-
-
 def test_reload_keeps_the_state_under_another_name() -> None:
     bench = master()
     outputs = bench.stack.configure(config(instance(name="shop", priority=150)), bench.now_ns)
@@ -367,6 +351,20 @@ def test_reload_keeps_the_effective_priority() -> None:
     assert bench.stack.routers["web"].priority == 70
     bench.stack.configure(config(replace(changed, trackers=())), bench.now_ns)
     assert bench.stack.routers["web"].priority == 100
+
+
+def test_unicast_instances_that_share_a_vrid_keep_their_states() -> None:
+    one = instance(peers=(UnicastPeer(address="10.0.0.6"),))
+    bench = master(one)
+    two = instance(name="sip", peers=(UnicastPeer(address="10.0.0.7"),))
+    outputs = bench.stack.configure(config(two, one), bench.now_ns)
+    assert of(outputs, SendAdvert) == []
+    assert bench.state() is State.MASTER
+    assert bench.state("sip") is State.BACKUP
+    # The names are exchanged; who is who, the peers tell.
+    bench.stack.configure(config(replace(two, name="web"), replace(one, name="sip")), bench.now_ns)
+    assert bench.state("sip") is State.MASTER
+    assert bench.state() is State.BACKUP
 
 
 def test_unchanged_reload_does_nothing() -> None:

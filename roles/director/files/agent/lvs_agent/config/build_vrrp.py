@@ -109,11 +109,9 @@ def _authentication(values: Values | None) -> PassAuthentication | AhAuthenticat
 def _vmac(own: Values, global_defs: Values) -> Vmac | None:
     if own["use_vmac"] is None:
         return None
-    # RFC 9568, section 7.3.
-    fourth = 2 if derive.family(own) == 6 else 1
     return Vmac(
         interface=derive.vmac_name(own, global_defs),
-        mac=own["use_vmac"]["mac"] or f"00:00:5e:00:{fourth:02x}:{own['virtual_router_id']:02x}",
+        mac=derive.vmac_mac(own),
         xmit_base=derive.xmit_base(own),
     )
 

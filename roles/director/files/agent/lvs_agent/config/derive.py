@@ -99,6 +99,13 @@ def vmac_name(instance: Values, global_defs: Values) -> str:
     return f"{global_defs['vmac_prefix']}{six}.{instance['virtual_router_id']}"
 
 
+def vmac_mac(instance: Values) -> str:
+    """The MAC address of the VMAC (RFC 9568, section 7.3); only where use_vmac is set."""
+    fourth = 2 if family(instance) == 6 else 1
+    usual = f"00:00:5e:00:{fourth:02x}:{instance['virtual_router_id']:02x}"
+    return str(instance["use_vmac"]["mac"] or usual)
+
+
 def xmit_base(instance: Values) -> bool:
     """Unicast adverts need the real MAC address: keepalived insists on it as well."""
     return bool(or_else(instance["vmac_xmit_base"], bool(instance["unicast_peer"])))

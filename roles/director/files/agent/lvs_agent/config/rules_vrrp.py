@@ -148,24 +148,37 @@ def _vmac(instance: Values, path: str, report: Report) -> None:
 
 
 def _unique_virtual_routers(values: Values, report: Report) -> None:
-    seen: dict[tuple[str, int, int, str], str] = {}
-    for name, instance in values["vrrp_instances"].items():
+    """A VRID names one virtual router; unicast ones with peers of their own never meet."""
+    seen: dict[tuple[str, int, int, str], list[str]] = {}
+    instances = values["vrrp_instances"]
+    for name, instance in instances.items():
         vrid, interface = instance["virtual_router_id"], instance["interface"]
         family = derive.family(instance)
         unicast = instance["unicast_peer"] or instance["unicast_fault_no_peer"]
         group = "unicast" if unicast else derive.mcast_group(instance, values["global_defs"])
-        other = seen.setdefault((interface, family, vrid, group), name)
-        if other != name:
-            report(
-                f"vrrp_instances.{name}.virtual_router_id",
-                f"{vrid} on {interface} is already that of {other}; give each its own",
-            )
+        others = seen.setdefault((interface, family, vrid, group), [])
+        for other in others:
+            shared = _peer_addresses(instance) & _peer_addresses(instances[other])
+            if not unicast or shared:
+                both = f", and both have the peer {min(shared)}" if shared else ""
+                report(
+                    f"vrrp_instances.{name}.virtual_router_id",
+                    f"{vrid} on {interface} is already that of {other}{both}; give each its own",
+                )
+                break
+        others.append(name)
+
+
+def _peer_addresses(instance: Values) -> set[str]:
+    return {peer["address"] for peer in instance["unicast_peer"]}
 
 
 def _unique_vmacs(values: Values, report: Report) -> None:
     instances, global_defs = values["vrrp_instances"], values["global_defs"]
     used = {instance["interface"] for instance in instances.values()}
     seen: dict[str, str] = {}
+    # The kernel refuses a second macvlan with the same MAC (drivers/net/macvlan.c).
+    macs: dict[tuple[str, str], str] = {}
     for name, instance in instances.items():
         if instance["use_vmac"] is None:
             continue
@@ -178,6 +191,15 @@ def _unique_vmacs(values: Values, report: Report) -> None:
         other = seen.setdefault(vmac, name)
         if other != name:
             report(path, f"{vmac} is already that of {other}; give it a name, use_vmac: vrrp.x")
+            continue
+        mac = derive.vmac_mac(instance)
+        other = macs.setdefault((instance["interface"], mac), name)
+        if other != name:
+            report(
+                path,
+                f"its MAC address {mac} on {instance['interface']} is already that of {other};"
+                " give each instance its own virtual_router_id",
+            )
 
 
 def _sync_groups(values: Values, report: Report) -> None:

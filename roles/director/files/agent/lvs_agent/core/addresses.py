@@ -25,9 +25,6 @@ from lvs_agent.core.host_facts import (
 )
 from lvs_agent.core.model import Config, VirtualAddress, VrrpInstance
 
-# What an instance is, whatever its name: interface, family, VRID, and multicast group or "unicast".
-Identity = tuple[str, int, int, str]
-
 # The flags that the kernel takes from us, and keeps (net/ipv4/devinet.c, net/ipv6/addrconf.c).
 _FLAGS_KEPT = {
     4: IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN,
@@ -37,12 +34,6 @@ _FLAGS_KEPT = {
     | IFA_F_NOPREFIXROUTE
     | IFA_F_MCAUTOJOIN,
 }
-
-
-def identity(instance: VrrpInstance) -> Identity:
-    """By this an instance is found again in a new configuration."""
-    group = "unicast" if instance.peers else instance.mcast_group
-    return instance.interface, instance.family, instance.virtual_router_id, group
 
 
 def held_by(instance: VrrpInstance) -> tuple[VirtualAddress, ...]:

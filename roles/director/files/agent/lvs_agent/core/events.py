@@ -61,7 +61,7 @@ class AnnouncementNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconfigured:
-    """The same virtual router (`stack.key_of`) with other settings.
+    """The same virtual router (`core/instances.py`) with other settings.
 
     `priority` is the effective one under them; None: that of the instance.
     """

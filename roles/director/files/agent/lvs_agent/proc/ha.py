@@ -32,7 +32,7 @@ from lvs_agent.core.messages import (
 )
 from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.router import State
-from lvs_agent.core.vrrp.stack import Outputs, VrrpStack, key_of
+from lvs_agent.core.vrrp.stack import Outputs, VrrpStack
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.ha_executor import Executor
@@ -105,9 +105,7 @@ class Ha(Child):
         for router in routers.values():
             if router not in self._alarms:
                 self._alarms[router] = Alarm(self.loop, self._alarm_of(router))
-        self._wire.configure(
-            {key_of(router.instance): router.instance for router in routers.values()}
-        )
+        self._wire.configure({router: router.instance for router in routers.values()})
 
     # What comes in.
 

@@ -8,7 +8,7 @@ by `kernel_repair.py`. Must never decide who holds: that is said by `hold`.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from lvs_agent.adapters import address_netlink
 from lvs_agent.adapters.netlink import Refusal
@@ -54,7 +54,7 @@ class AddressKeeper:
         self._indexes: dict[str, int] = {}
         self._up: set[str] = set()
         state = Holding.UNKNOWN if restarted else Holding.RELEASED
-        self._owners = owners(config, {}, state)
+        self._owners = owners(config, {}, {}, state)
         self._by_place = by_place(self._owners)
         self._repair = AddressRepair(watcher, log, on_lost, self._remove)
         self.drift = self._repair.drift
@@ -214,19 +214,19 @@ class AddressKeeper:
 
     # A new configuration
 
-    def reconfigure(self, config: Config) -> list[str]:
+    def reconfigure(self, config: Config, former_names: Mapping[str, str]) -> list[str]:
         """Apply the difference; held instances get and lose addresses at once. What went wrong."""
         before, self._config = self._owners, config
-        self._owners = owners(config, before, Holding.RELEASED)
+        self._owners = owners(config, before, former_names, Holding.RELEASED)
         self._by_place = by_place(self._owners)
         fresh = self._prepare(anew=True)
-        had = {owner.identity: owner.addresses for owner in before.values()}
         errors: list[str] = []
         for owner in self._owners.values():
             if owner.state is not Holding.HELD:
                 continue
             moved = any(a.interface in fresh for a in owner.addresses)
-            if moved or owner.addresses != had.get(owner.identity):
+            former = before.get(former_names.get(owner.name, owner.name))
+            if moved or former is None or owner.addresses != former.addresses:
                 error = self._take(owner)  # adds what is new, replaces what differs
                 errors += [f"{owner.where}: {error}"] if error else []
         held = {_place(a) for owner in self._held_owners(self._owners) for a in owner.addresses}

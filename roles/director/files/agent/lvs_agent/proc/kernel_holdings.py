@@ -6,14 +6,13 @@ Owns the batches of netlink messages, encoded ahead. Must never send them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lvs_agent.adapters import address_netlink
 from lvs_agent.adapters.netlink import Refusal
 from lvs_agent.core import addresses as rules
-from lvs_agent.core.addresses import Identity
 from lvs_agent.core.host import Host
 from lvs_agent.core.model import Config, VirtualAddress
 
@@ -34,7 +33,6 @@ class Owner:
     """An instance's addresses, or the static ones, ready to be sent."""
 
     name: str
-    identity: Identity | None
     addresses: tuple[VirtualAddress, ...]
     state: Holding
     add: list[bytes] = field(default_factory=list)
@@ -83,20 +81,20 @@ def encode_deletes(addresses: Iterable[VirtualAddress], host: Host) -> list[byte
     ]
 
 
-def owners(config: Config, before: dict[str, Owner], otherwise: Holding) -> dict[str, Owner]:
+def owners(
+    config: Config,
+    before: Mapping[str, Owner],
+    former_names: Mapping[str, str],
+    otherwise: Holding,
+) -> dict[str, Owner]:
     """By name, the static addresses first; an instance keeps its state, also under a new name."""
-    known = {owner.identity: owner for owner in before.values() if owner.identity is not None}
-    made = {
-        STATIC: Owner(
-            name=STATIC, identity=None, addresses=config.static_addresses, state=Holding.HELD
-        )
-    }
+    static = Owner(name=STATIC, addresses=config.static_addresses, state=Holding.HELD)
+    made = {STATIC: static}
     for instance in config.vrrp_instances:
-        identity = rules.identity(instance)
-        same = known.get(identity)
+        former = former_names.get(instance.name)
+        same = None if former is None else before[former]
         made[instance.name] = Owner(
             name=instance.name,
-            identity=identity,
             addresses=rules.held_by(instance),
             state=same.state if same else otherwise,
             told=same is not None and same.told,

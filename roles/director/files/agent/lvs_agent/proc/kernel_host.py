@@ -7,7 +7,7 @@ is told; backwards at the end. Must never decide anything itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lvs_agent.core.host import Changes, Host
@@ -98,10 +98,10 @@ class HostKeeper:
 
     # Change and end
 
-    def reconfigure(self, config: Config) -> list[str]:
+    def reconfigure(self, config: Config, former_names: Mapping[str, str]) -> list[str]:
         """Apply the difference; what went wrong."""
         self._links.reconfigure(config)
-        errors = self._addresses.reconfigure(config)
+        errors = self._addresses.reconfigure(config, former_names)
         errors += self._links.drop_unwanted()
         self._watcher.absorb()
         self._teller.reconfigure(config)

@@ -116,11 +116,11 @@ class Keepers:
 
     def reconfigure(self, config: Config) -> list[str]:
         """Apply the difference; what went wrong with the addresses."""
-        names = former_names(self._config, config)
+        names = former_names(self._config.vrrp_instances, config.vrrp_instances)
         self._config = config
         self._names = _names(config)
         self._firewall.reconfigure(config, names)
-        errors = self.host.reconfigure(config)
+        errors = self.host.reconfigure(config, names)
         self._routes.reconfigure(config, names)
         self._sync.reconfigure(config, names)
         return errors

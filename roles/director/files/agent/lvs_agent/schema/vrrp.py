@@ -217,7 +217,8 @@ VRRP_INSTANCE = Block(
         ),
         integer(
             "virtual_router_id",
-            "VRID; the same on all directors of the instance, unique on its network.",
+            "VRID; the same on all directors of the instance, unique on its network. Instances with"
+            " unicast_peer may share one if no peer is in both lists.",
             (1, 255),
             required=True,
             example=81,

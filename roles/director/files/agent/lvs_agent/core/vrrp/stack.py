@@ -23,6 +23,7 @@ from lvs_agent.core.events import (
     Shutdown,
     TimerExpired,
 )
+from lvs_agent.core.instances import former_names
 from lvs_agent.core.messages import InstanceEvent, LinkState, TrackerState
 from lvs_agent.core.model import Config, VrrpInstance
 from lvs_agent.core.vrrp.fsm import VirtualRouter
@@ -33,16 +34,6 @@ from lvs_agent.core.vrrp.timers import seconds
 from lvs_agent.core.vrrp.unit import Condition, Unit
 
 Outputs = tuple[tuple[str, Action], ...]
-# Interface, family, VRID, and the multicast group or "unicast": what makes two settings the same
-# virtual router.
-Key = tuple[str, int, int, str]
-UNICAST = "unicast"
-
-
-def key_of(instance: VrrpInstance) -> Key:
-    """The identity of an instance; its name and version are not part of it."""
-    where = UNICAST if instance.peers else instance.mcast_group
-    return (instance.interface, instance.family, instance.virtual_router_id, where)
 
 
 class VrrpStack:
@@ -63,7 +54,7 @@ class VrrpStack:
         restarted: bool = False,
     ) -> None:
         self._born_ns = now_ns
-        self._units: dict[Key, Unit] = {}
+        self._units: dict[VirtualRouter, Unit] = {}
         self._by_name: dict[str, Unit] = {}
         self._groups: dict[str, Coordinator] = {}
         self._links: dict[str, LinkState] = {}
@@ -84,11 +75,6 @@ class VrrpStack:
         if since_boot_ns is not None and settings.delay_after_boot_ns:
             start_ns = max(start_ns, now_ns - since_boot_ns + settings.delay_after_boot_ns)
         return start_ns
-
-    @staticmethod
-    def key_of(instance: VrrpInstance) -> Key:
-        """The identity of an instance."""
-        return key_of(instance)
 
     # Time.
 
@@ -167,9 +153,8 @@ class VrrpStack:
         Apart, because a name may come back as another virtual router, and what is said of the old
         one must not be taken for the new.
         """
-        wanted = {key_of(instance) for instance in config.vrrp_instances}
-        for key in self._units.keys() - wanted:
-            unit = self._units[key]
+        kept = set(self._former_names(config).values())
+        for unit in [unit for unit in self._units.values() if unit.name not in kept]:
             self._feed(unit, Shutdown(), now_ns)
             gone = InstanceEvent(
                 instance=unit.name,
@@ -178,7 +163,7 @@ class VrrpStack:
                 reason="it is not configured any more",
             )
             self._outputs.append((unit.name, gone))
-            del self._units[key]
+            del self._units[unit.router]
             if unit.group is not None:
                 unit.group.update(
                     unit.group.group, [m for m in unit.group.members if m is not unit.router]
@@ -187,7 +172,8 @@ class VrrpStack:
         return self._take()
 
     def configure(self, config: Config, now_ns: int) -> Outputs:
-        """Go on with these settings: what has the same `key_of` keeps its state."""
+        """Go on with these settings: the same virtual router (`core/instances.py`) keeps its
+        state."""
         retired = self.retire(config, now_ns)
         self._apply(config, now_ns, frozenset())
         return (*retired, *self._take())
@@ -195,17 +181,18 @@ class VrrpStack:
     def _apply(self, config: Config, now_ns: int, adopt: frozenset[str]) -> None:
         self._forget_trackers(config)
         changed: list[tuple[Unit, VrrpInstance]] = []
-        units: dict[Key, Unit] = {}
+        former = self._former_names(config)
+        by_name: dict[str, Unit] = {}
         for instance in config.vrrp_instances:
-            key = key_of(instance)
-            unit = self._units.get(key)
-            if unit is None:
+            name = former.get(instance.name)
+            if name is None:
                 unit = Unit(VirtualRouter(instance, now_ns, adopt=instance.name in adopt))
-            elif unit.router.instance != instance:
-                changed.append((unit, instance))
-            units[key] = unit
-        self._units = units  # in the document's order
-        by_name = {each.name: units[key_of(each)] for each in config.vrrp_instances}
+            else:
+                unit = self._by_name[name]
+                if unit.router.instance != instance:
+                    changed.append((unit, instance))
+            by_name[instance.name] = unit
+        self._units = {unit.router: unit for unit in by_name.values()}  # in the document's order
         self._form_groups(config, by_name, now_ns)
         for unit, instance in changed:
             found = unit.weigh(instance, self._trackers, self._links)
@@ -213,6 +200,10 @@ class VrrpStack:
             self._feed(unit, event, now_ns, name=instance.name)
         self._index()
         self._refresh(now_ns)
+
+    def _former_names(self, config: Config) -> dict[str, str]:
+        before = [unit.router.instance for unit in self._units.values()]
+        return former_names(before, config.vrrp_instances)
 
     def _forget_trackers(self, config: Config) -> None:
         """One that comes back later is another one."""
@@ -299,7 +290,7 @@ class VrrpStack:
         return unit.own
 
     def _members(self, group: Coordinator) -> list[Unit]:
-        return [self._units[key_of(member.instance)] for member in group.members]
+        return [self._units[member] for member in group.members]
 
     def _limit_adoption(self, router: VirtualRouter, now_ns: int) -> None:
         """After a Master_Down_Interval of silence the others have a new master by now."""
@@ -315,7 +306,7 @@ class VrrpStack:
             self._tell(self._members(group), now_ns)
 
         def feed(router: VirtualRouter, event: Event) -> None:
-            self._feed(self._units[key_of(router.instance)], event, now_ns)
+            self._feed(self._units[router], event, now_ns)
 
         change = group.settle(now_ns, feed)
         if change is not None:
