@@ -11,6 +11,8 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report, vrrp
@@ -19,80 +21,127 @@ from bench.vrrp import Series
 
 ROOT = Path(__file__).resolve().parents[2]
 
-
-def _takeover_series() -> dict[str, Series]:
-    return {
-        "overhead": Series("takeover beyond the protocol's time", "ms", "<= 2 median, <= 10 p99"),
-        "first arp": Series("first gratuitous ARP after the first advert", "ms", ""),
-        "last arp": Series("last VIP announced after the first advert", "ms", "<= keepalived"),
-        "advert gap": Series("longest advert gap beyond the interval", "ms", ""),
-    }
+Figures = tuple[tuple[str, str, str, str], ...]
 
 
-def _handover_series() -> dict[str, Series]:
-    return {
-        "resignation": Series("SIGTERM to priority 0", "ms", ""),
-        "handover": Series("priority 0 to first advert, beyond the skew", "ms", ""),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """`figures`: key, what it is, unit, target. `play` adds samples to them."""
+
+    name: str
+    figures: Figures
+    play: Callable[[dict[str, Series]], None]
 
 
-def _lateness_series() -> dict[str, Series]:
-    return {
-        "lateness p50": Series("advert interval off by, p50", "ms", ""),
-        "lateness p99": Series("advert interval off by, p99", "ms", ""),
-        "lateness max": Series("advert interval off by, worst", "ms", "<= 5 p99.9"),
-        "false takeovers": Series("adverts of the backup", "", "0"),
-    }
+TAKEOVER: Figures = (
+    ("overhead", "takeover beyond the protocol's time", "ms", "<= 2 median, <= 10 p99"),
+    ("first arp", "first gratuitous ARP after the first advert", "ms", ""),
+    ("last arp", "last VIP announced after the first advert", "ms", "<= keepalived at 500"),
+    ("advert gap", "longest advert gap beyond the interval", "ms", ""),
+)
+HANDOVER: Figures = (
+    ("resignation", "SIGTERM to priority 0", "ms", ""),
+    ("handover", "priority 0 to first advert, beyond the skew", "ms", ""),
+)
+CLIENT: Figures = (("client gap", "longest time without an answer", "s", ""),)
+LATENESS: Figures = (
+    ("lateness p50", "advert interval off by, p50", "ms", ""),
+    ("lateness p99", "advert interval off by, p99", "ms", ""),
+    ("lateness p99.9", "advert interval off by, p99.9", "ms", "<= 5"),
+    ("lateness max", "advert interval off by, worst", "ms", ""),
+    ("false takeovers", "adverts of the backup", "", "0"),
+)
+CHECKS: Figures = (*LATENESS, ("checks", "HTTP checks made", "/s", ""))
+COSTS: Figures = (
+    ("cpu active", "CPU of the active host", "% core", ""),
+    ("cpu backup", "CPU of the backup", "% core", ""),
+    ("memory", "memory, PSS of all processes", "MiB", "<= 36 small"),
+)
 
 
-def _cost_series() -> dict[str, Series]:
-    return {
-        "cpu active": Series("CPU of the active host", "% core", ""),
-        "cpu backup": Series("CPU of the backup", "% core", ""),
-        "memory": Series("memory, PSS of all processes", "MiB", "<= 36 small"),
-    }
+def scenarios(rounds: int, seconds: float, here: Path) -> list[Scenario]:
+    """Everything that can be measured, with so many rounds, or over so many seconds each."""
+    fast, checking = Load(interval_s=0.1), Load(interval_s=0.1, real_servers=2000)
+    many, lots = Load(addresses=500), Load(instances=255)
+    few = max(2, rounds // 3)
+    return [
+        Scenario(
+            name="takeover after SIGKILL, 1 VIP, T = 0.1 s",
+            figures=TAKEOVER,
+            play=lambda to: vrrp.takeovers(to, fast, rounds, here),
+        ),
+        Scenario(
+            name="takeover after SIGKILL, 500 VIPs, T = 1 s",
+            figures=TAKEOVER,
+            play=lambda to: vrrp.takeovers(to, many, few, here),
+        ),
+        Scenario(
+            name="stop, 1 VIP, T = 0.1 s",
+            figures=HANDOVER,
+            play=lambda to: vrrp.handovers(to, fast, rounds, here),
+        ),
+        Scenario(
+            name="client asks the VIP, power cut, T = 1 s",
+            figures=CLIENT,
+            play=lambda to: vrrp.client_gap(to, Load(), few, here),
+        ),
+        Scenario(
+            name="adverts, T = 0.1 s, quiet",
+            figures=LATENESS,
+            play=lambda to: vrrp.lateness(to, fast, seconds, here),
+        ),
+        Scenario(
+            name="adverts, T = 0.1 s, 4 endless loops beside",
+            figures=LATENESS,
+            play=lambda to: vrrp.lateness(to, fast, seconds, here, busy=4),
+        ),
+        Scenario(
+            name="adverts, T = 0.1 s, 2,000 HTTP checks a second beside",
+            figures=CHECKS,
+            play=lambda to: vrrp.checks(to, checking, seconds, here, herd=False),
+        ),
+        Scenario(
+            name="adverts, T = 0.1 s, herds of 2,000 HTTP checks beside",
+            figures=CHECKS,
+            play=lambda to: vrrp.checks(to, checking, seconds, here, herd=True),
+        ),
+        Scenario(
+            name="1 instance, T = 1 s",
+            figures=COSTS,
+            play=lambda to: vrrp.costs(to, Load(), seconds / 2, here),
+        ),
+        Scenario(
+            name="255 instances, T = 1 s",
+            figures=COSTS,
+            play=lambda to: vrrp.costs(to, lots, seconds / 2, here),
+        ),
+    ]
 
 
 def main() -> int:
-    """Run everything; `--quick` for a few minutes less."""
+    """Run everything; `--quick` for a few minutes less, `--only` for a part."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--only", metavar="WORDS", default="", help="scenarios that are called so")
     parser.add_argument("--output", type=Path, default=ROOT / ".lab-cache" / "bench.json")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("the benchmarks need root: they make network namespaces", file=sys.stderr)
         return 1
-    rounds = 3 if options.quick else 10
-    seconds = 10 if options.quick else 60
-    scenarios: dict[str, dict[str, Series]] = {}
-
-    def scenario(name: str, series: dict[str, Series]) -> dict[str, Series]:
-        print(f"... {name}", file=sys.stderr, flush=True)
-        scenarios[name] = series
-        return series
-
-    fast = Load(interval_s=0.1)
+    rounds, seconds = (3, 10) if options.quick else (10, 60)
+    found: dict[str, dict[str, Series]] = {}
     with tempfile.TemporaryDirectory(prefix="lvs-bench-") as scratch:
-        here = Path(scratch)
-        one = scenario("takeover after SIGKILL, 1 VIP, T = 0.1 s", _takeover_series())
-        vrrp.takeovers(one, fast, rounds, here)
-        many = scenario("takeover after SIGKILL, 500 VIPs, T = 1 s", _takeover_series())
-        vrrp.takeovers(many, Load(addresses=500), max(2, rounds // 3), here)
-        vrrp.handovers(scenario("stop, 1 VIP, T = 0.1 s", _handover_series()), fast, rounds, here)
-        gap = {"client gap": Series("longest time without an answer", "s", "")}
-        vrrp.client_gap(
-            scenario("client asks the VIP, power cut, T = 1 s", gap), Load(), rounds // 3, here
-        )
-        quiet = scenario("adverts, T = 0.1 s, quiet", _lateness_series())
-        vrrp.lateness(quiet, fast, seconds, here, busy=0)
-        busy = scenario("adverts, T = 0.1 s, 4 endless loops beside", _lateness_series())
-        vrrp.lateness(busy, fast, seconds, here, busy=4)
-        vrrp.costs(scenario("1 instance, T = 1 s", _cost_series()), Load(), seconds / 2, here)
-        lots = Load(instances=255)
-        vrrp.costs(scenario("255 instances, T = 1 s", _cost_series()), lots, seconds / 2, here)
-    print(report.table(scenarios))
+        wanted = [s for s in scenarios(rounds, seconds, Path(scratch)) if options.only in s.name]
+        if not wanted:
+            parser.error(f"no scenario is called {options.only}")
+        for scenario in wanted:
+            print(f"... {scenario.name}", file=sys.stderr, flush=True)
+            series = {key: Series(*words) for key, *words in scenario.figures}
+            scenario.play(series)
+            found[scenario.name] = series
+    print(report.table(found))
     options.output.parent.mkdir(exist_ok=True)
-    report.save(scenarios, options.output)
+    report.save(found, options.output)
     return 0
 
 

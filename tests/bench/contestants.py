@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +14,22 @@ from typing import Any
 from interop.segment import Segment
 from interop.speakers import Flavour, Keepalived, Ours, Speaker
 
+# The real servers: addresses of the active host itself, all answered by one process.
+FARM, WEB_PORT = "10.10", 8080
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """`instances` virtual routers with `addresses` VIPs each, over IPv4, version 3."""
+    """`instances` virtual routers with `addresses` VIPs each, over IPv4, version 3.
+
+    `real_servers`: so many are checked over HTTP once a second, by the active host alone (in
+    earnest two directors are two machines).
+    """
 
     interval_s: float = 1.0
     instances: int = 1
     addresses: int = 1
+    real_servers: int = 0
 
     def vips(self, number: int) -> list[str]:
         """The addresses of virtual router `number`, from 0."""
@@ -35,6 +45,24 @@ class OurAgent(Ours):
     load: Load
 
     def document(self) -> dict[str, Any]:
+        load = self.load
+        document = self._routers()
+        if load.real_servers and self.host == "a":
+            document["virtual_servers"] = {
+                "farm": {
+                    "ip": load.vips(0)[0],
+                    "port": WEB_PORT,
+                    "delay_loop": 1,
+                    "http_get": {"url": [{"path": "/", "status_code": 200}]},
+                    "real_servers": {
+                        f"rs{n}": {"ip": f"{FARM}.{n // 250}.{1 + n % 250}"}
+                        for n in range(load.real_servers)
+                    },
+                }
+            }
+        return document
+
+    def _routers(self) -> dict[str, Any]:
         load = self.load
         return {
             "vrrp_instances": {
@@ -91,6 +119,14 @@ def holds_all(speaker: Speaker, load: Load) -> bool:
     return all(speaker.segment.holds(speaker.host, vip) for vip in (first, last))
 
 
+def start_farm(segment: Segment, host: str) -> None:
+    """A web server behind every address of FARM, on `host`; it ends with the segment."""
+    segment.run(host, "ip", "route", "add", "local", f"{FARM}.0.0/16", "dev", "lo")
+    script = str(Path(__file__).with_name("web.py"))
+    command = (sys.executable, script, str(WEB_PORT))
+    segment.spawn(host, *command, output=segment.directory / "web.log", stdin=subprocess.PIPE)
+
+
 def family_of(pid: int) -> list[int]:
     """The process and all its descendants."""
     found = [pid]
@@ -98,6 +134,20 @@ def family_of(pid: int) -> list[int]:
         for task in Path(f"/proc/{one}/task").iterdir():
             found += [int(child) for child in (task / "children").read_text().split()]
     return found
+
+
+def child_called(pid: int, title: str) -> int:
+    """The descendant with this command line."""
+    for one in family_of(pid):
+        if Path(f"/proc/{one}/cmdline").read_bytes().rstrip(b"\0") == title.encode():
+            return one
+    raise AssertionError(f"{pid} has no child {title}")
+
+
+def checks_done(speaker: Speaker) -> int:
+    """How many checks this agent has made so far."""
+    assert isinstance(speaker, OurAgent)
+    return int(speaker.status()["health"]["tries"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ not what a daemon says of itself.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import statistics
@@ -20,7 +19,16 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from bench.contestants import CONTESTANTS, Load, contestant, cost, holds_all
+from bench.contestants import (
+    CONTESTANTS,
+    Load,
+    checks_done,
+    child_called,
+    contestant,
+    cost,
+    holds_all,
+    start_farm,
+)
 from bench.wire import Capture, Frame
 from interop.segment import Segment, eventually, run
 from interop.speakers import Speaker
@@ -58,6 +66,8 @@ def pair(who: str, load: Load, directory: Path) -> Iterator[tuple[Segment, Speak
     try:
         first = contestant(who, segment, "a", load, HIGH)
         second = contestant(who, segment, "b", load, LOW)
+        if load.real_servers:
+            start_farm(segment, first.host)
         first.start()
         eventually(lambda: holds_all(first, load), START_S + 4 * load.interval_s, f"{who} active")
         second.start()
@@ -156,12 +166,12 @@ def client_gap(series: dict[str, Series], load: Load, rounds: int, directory: Pa
                 frames = capture.stop()
                 replies = [f.at_ns for f in frames if _is_echo_reply(f)]
                 gaps = [(b - a) / 1e9 for a, b in pairwise(replies)]
-                series["client gap"].add(who, max(gaps, default=math.nan))
+                assert len(gaps) > 100, f"{who}: {len(replies)} answers to the client"
+                series["client gap"].add(who, max(gaps))
 
 
 def _ask(hub: str, *command: str) -> None:
     """ping's exit status says whether an answer was missing: some are, on purpose."""
-
     subprocess.run(["ip", "netns", "exec", hub, *command], check=False, capture_output=True)
 
 
@@ -170,24 +180,54 @@ def _is_echo_reply(frame: Frame) -> bool:
 
 
 def lateness(
-    series: dict[str, Series], load: Load, seconds: float, directory: Path, *, busy: int
+    series: dict[str, Series], load: Load, seconds: float, directory: Path, *, busy: int = 0
 ) -> None:
     """How late adverts leave; `busy` endless loops compete for the two cores."""
     for who in CONTESTANTS:
-        with pair(who, load, directory) as (segment, _, second):
+        with pair(who, load, directory) as (segment, _, _):
             burners = [_burn(seconds) for _ in range(busy)]
             capture = Capture(f"{segment.name}-hub", "br0")
             time.sleep(seconds)
             frames = capture.stop()
             for pid in burners:
                 os.waitpid(pid, 0)
-            times = [at for at, _ in adverts(frames, "10.9.0.1")]
-            late = sorted(abs(b - a - load.interval_s * 1e9) / MS for a, b in pairwise(times))
-            series["lateness p50"].add(who, late[len(late) // 2])
-            series["lateness p99"].add(who, late[int(len(late) * 0.99)])
-            series["lateness max"].add(who, late[-1])
-            series["false takeovers"].add(who, float(len(adverts(frames, "10.9.0.2"))))
-            assert second.process is not None
+            _intervals(series, who, frames, load)
+
+
+def _intervals(series: dict[str, Series], who: str, frames: list[Frame], load: Load) -> None:
+    times = [at for at, _ in adverts(frames, "10.9.0.1")]
+    late = sorted(abs(b - a - load.interval_s * 1e9) / MS for a, b in pairwise(times))
+    series["lateness p50"].add(who, late[len(late) // 2])
+    series["lateness p99"].add(who, late[int(len(late) * 0.99)])
+    series["lateness p99.9"].add(who, late[int(len(late) * 0.999)])
+    series["lateness max"].add(who, late[-1])
+    series["false takeovers"].add(who, float(len(adverts(frames, "10.9.0.2"))))
+
+
+def checks(
+    series: dict[str, Series], load: Load, seconds: float, directory: Path, *, herd: bool
+) -> None:
+    """How late adverts leave while the same agent checks `load.real_servers`, each once a second.
+
+    `herd`: every five seconds the process that checks is held up for a second, so that all checks
+    are due at once. keepalived is left out: its checkers end where the kernel has no IPVS, and
+    where it has (the lab's hosts) no daemon does 2,000 checks a second.
+    """
+    with pair("lvs-agent", load, directory) as (segment, first, _):
+        assert first.process is not None
+        health = child_called(first.process.pid, "lvs-agent: health")
+        capture = Capture(f"{segment.name}-hub", "br0")
+        done, end = checks_done(first), time.monotonic() + seconds
+        begin = time.monotonic()
+        while time.monotonic() < end:
+            time.sleep(min(4.0, seconds))
+            if herd:
+                os.kill(health, signal.SIGSTOP)
+                time.sleep(1)
+                os.kill(health, signal.SIGCONT)
+        rate = (checks_done(first) - done) / (time.monotonic() - begin)
+        _intervals(series, "lvs-agent", capture.stop(), load)
+        series["checks"].add("lvs-agent", rate)
 
 
 def _burn(seconds: float) -> int:

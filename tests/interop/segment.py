@@ -96,13 +96,18 @@ class Segment:
         return run("ip", "netns", "exec", self._namespaces[host], *command)
 
     def spawn(
-        self, host: str, *command: str, output: Path, environment: dict[str, str] | None = None
+        self,
+        host: str,
+        *command: str,
+        output: Path,
+        environment: dict[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """A process on a host, in a process group of its own; it ends with the segment."""
         with output.open("ab") as log:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", self._namespaces[host], *command],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},

@@ -514,6 +514,20 @@ def test_autojoin_joins_the_group_of_a_multicast_address(
     assert "239.1.2.3" not in namespace.ip("maddr", "show", "dev", "eth0")
 
 
+def test_an_address_removed_right_after_a_takeover_is_put_back_by_the_event(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    """The first moment after it belongs to ha: what happens in it is seen late, not never."""
+    keeper = Keeper(namespace, tmp_path, config(instance(virtual("192.0.2.99/32"))))
+    for _ in range(3):
+        assert keeper.keeper.hold("VI_1", True) is None
+        namespace.ip("addr", "del", "192.0.2.99/32", "dev", "eth0")
+        keeper.until(lambda: keeper.lost, 4.0)  # the audit comes after 5 s
+        assert "192.0.2.99" in addresses(namespace, "eth0")
+        keeper.lost.clear()
+        assert keeper.keeper.hold("VI_1", False) is None
+
+
 def test_changed_fields_are_applied_to_a_held_instance(
     namespace: Namespace, tmp_path: Path
 ) -> None:

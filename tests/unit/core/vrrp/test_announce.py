@@ -38,6 +38,13 @@ def test_every_address_goes_out_once_before_any_is_repeated() -> None:
     assert set(Counter(taken).values()) == {5}
 
 
+def test_the_rest_of_a_burst_is_due_after_what_became_due_meanwhile() -> None:
+    of = announcer()
+    of.start(ALL, NOW)
+    of.take(NOW + 3 * MS)
+    assert of.deadline_ns == NOW + 3 * MS
+
+
 def test_second_burst_follows_after_the_delay_and_nothing_after_it() -> None:
     of = announcer(2)
     of.start(ALL[:2], NOW)

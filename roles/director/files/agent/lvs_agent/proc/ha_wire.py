@@ -16,6 +16,7 @@ from lvs_agent.core.events import AddressClaimed, AnnouncementNeeded, Event
 from lvs_agent.core.messages import LinkState
 from lvs_agent.core.model import VrrpInstance
 from lvs_agent.core.vrrp.advertising import address_number, sending_interface
+from lvs_agent.core.vrrp.announce import pause_after_ns
 from lvs_agent.core.vrrp.auth import next_sequence
 from lvs_agent.core.vrrp.journal import RateLimit, left_out
 from lvs_agent.core.vrrp.links import Need, interfaces, needs
@@ -29,6 +30,8 @@ from lvs_agent.proc.loop import Loop
 
 # An interface whose sockets could not be opened is tried again after this.
 _REOPEN_NS = 1_000_000_000
+# What is sent for an address whose interface is not there: nothing, which fails.
+_NO_FRAME = ("", b"")
 # A claim of one address is passed on so often: a flood of them is one piece of news.
 _CLAIM_NS = 100_000_000
 
@@ -66,6 +69,7 @@ class Wire:
         self._bases: dict[str, str] = {}
         self._claimed_ns: dict[tuple[str, str], int] = {}
         # Interface and whether IPv6: when the next announcement may go out there, whoever's it is.
+        # Empty as long as nobody pauses between announcements.
         self._turns: dict[tuple[str, bool], int] = {}
         self._lines = RateLimit(1)
 
@@ -260,25 +264,34 @@ class Wire:
         member.announce_alarm.set(announcer.deadline_ns)
 
     def _send_frames(self, member: Member, addresses: list[str], now_ns: int) -> None:
+        # A takeover of 500 addresses is over when the last one is announced: nothing here is done
+        # for each frame that can be done once.
+        if not addresses:
+            return
+        frames, send = member.frames, self._ports.send_frame
+        yes, failure = Sent.YES, Sent.FAILED
         sent = failed = 0
         for at, address in enumerate(addresses):
-            interface, frame = member.frames.get(address, ("", b""))
-            turn = (interface, ":" in address)
-            if now_ns < (turn_ns := self._turns.get(turn, 0)):
+            interface, frame = frames.get(address, _NO_FRAME)
+            if self._turns and now_ns < (turn_ns := self._turn_ns(interface, address)):
                 member.announcer.postpone(addresses[at:], turn_ns)
                 break
-            match self._ports.send_frame(interface, frame):
-                case Sent.YES:
-                    sent += 1
-                    instance = member.instance
-                    pause_ns = instance.gna_interval_ns if turn[1] else instance.garp_interval_ns
-                    self._turns[turn] = now_ns + pause_ns
-                case Sent.FAILED:
-                    failed += 1
-                case Sent.CONGESTED:
-                    member.announcer.congested(addresses[at:], now_ns)
-                    break
+            outcome = send(interface, frame)
+            if outcome is yes:
+                sent += 1
+            elif outcome is failure:
+                failed += 1
+            else:
+                member.announcer.congested(addresses[at:], now_ns)
+                break
+        else:
+            # A slice ends with the first address that is paused after.
+            if pause_ns := pause_after_ns(member.instance, address):
+                self._turns[interface, ":" in address] = now_ns + pause_ns
         self.on_frames(member.instance.name, sent, failed)
+
+    def _turn_ns(self, interface: str, address: str) -> int:
+        return self._turns.get((interface, ":" in address), 0)
 
     def probe(self, name: str, addresses: tuple[str, ...]) -> None:
         """Ask who has these addresses. Nothing is tried again: the next probe will."""

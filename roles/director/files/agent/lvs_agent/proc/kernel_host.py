@@ -78,6 +78,7 @@ class HostKeeper:
 
     def hold(self, name: str, hold: bool) -> str | None:
         """See AddressKeeper."""
+        self._watcher.give_way()
         return self._addresses.hold(name, hold)
 
     def held(self) -> list[str]:

@@ -18,6 +18,11 @@ CONGESTION_PAUSE_NS = 1_000_000
 _CONGESTION_LIMIT = 100
 
 
+def pause_after_ns(instance: VrrpInstance, address: str) -> int:
+    """The time from the announcement of `address` to the next one on its interface."""
+    return instance.gna_interval_ns if ":" in address else instance.garp_interval_ns
+
+
 class Announcer:
     """When the addresses of one instance are announced, those that no advert lists included.
 
@@ -99,6 +104,8 @@ class Announcer:
                 self._refill(self._instance.garp_master_refresh_repeat, now_ns)
         if now_ns < self._queue_at_ns:
             return []
+        # The next slice is due now, and not since the beginning: others are due before it.
+        self._queue_at_ns = now_ns
         taken = self._slice(now_ns)
         self._next += len(taken)
         if self._next >= len(self._queue):
@@ -106,18 +113,15 @@ class Announcer:
         return taken
 
     def _slice(self, now_ns: int) -> list[str]:
-        taken: list[str] = []
-        for address in self._queue[self._next : self._next + SLICE_FRAMES]:
-            taken.append(address)
-            pause_ns = self._pause_ns(address)
-            if pause_ns:
+        """Ends with the first address that is paused after."""
+        taken = self._queue[self._next : self._next + SLICE_FRAMES]
+        if not (self._instance.garp_interval_ns or self._instance.gna_interval_ns):
+            return taken
+        for at, address in enumerate(taken):
+            if pause_ns := pause_after_ns(self._instance, address):
                 self._queue_at_ns = now_ns + pause_ns
-                break
+                return taken[: at + 1]
         return taken
-
-    def _pause_ns(self, address: str) -> int:
-        instance = self._instance
-        return instance.gna_interval_ns if ":" in address else instance.garp_interval_ns
 
     def _refill(self, rounds: int, now_ns: int) -> None:
         # A pause between frames is kept across bursts.
