@@ -126,7 +126,7 @@ class AddressKeeper:
         left = {n: refusal for n, refusal in refusals.items() if refusal.errno != errno.EEXIST}
         if left or not existing:
             return left
-        self._watcher.absorb()
+        self._watcher.catch_up()
         host, netlink = self._watcher.host, self._watcher.netlink
         different = [address for address in existing if not self._is_exact(address)]
         in_the_way = [

@@ -70,6 +70,13 @@ class HostWatcher:
             self.host.apply(event)
         return complete
 
+    def catch_up(self) -> None:
+        """Bring the picture up to date, however much there is to read."""
+        for _ in range(_ROUNDS):
+            if self.absorb():
+                return
+        self.refresh()
+
     def refresh(self) -> bool:
         """Read everything again; False when the kernel does not answer."""
         try:
