@@ -67,7 +67,7 @@ class HostKeeper:
         for error in self._addresses.start():
             self._log("error", error)
         self._watcher.start()
-        self._watcher.absorb()
+        self._watcher.catch_up()
         self._watcher.settle()
 
     # Addresses: see AddressKeeper
@@ -104,7 +104,7 @@ class HostKeeper:
         self._links.reconfigure(config)
         errors = self._addresses.reconfigure(config, former_names)
         errors += self._links.drop_unwanted()
-        self._watcher.absorb()
+        self._watcher.catch_up()
         self._teller.reconfigure(config)
         return errors
 

@@ -126,7 +126,7 @@ class LinkKeeper:
             for key in unwanted.settings:
                 del self._made.settings[key]
             self._write()
-        self._watcher.absorb()
+        self._watcher.catch_up()
         return errors
 
     def _write(self) -> None:
@@ -196,7 +196,7 @@ class LinkKeeper:
         ours = self._there.get(wanted.interface) == found.index
         if not found.up or not ours:
             refusal = link_netlink.bring_up(self._watcher.netlink, found.index)
-            self._watcher.absorb()
+            self._watcher.catch_up()
             if found.index not in self._watcher.host.links:
                 return  # it was being deleted; what is missing then is another matter
             if refusal is not None:
@@ -219,7 +219,7 @@ class LinkKeeper:
         lost = self._there.pop(name, None)
         if refusal is None:
             refusal = link_netlink.make_vmac(netlink, name, wanted.mac, base.index)
-        self._watcher.absorb()
+        self._watcher.catch_up()
         if refusal is not None:
             self._complain(wanted, f"making it on {wanted.base}: {refusal}")
             return None
