@@ -281,6 +281,20 @@ def test_preempt_delay_does_not_hold_back_when_there_is_no_master() -> None:
     assert bench.router.state is State.MASTER
 
 
+def test_the_wait_after_a_standstill_follows_the_priority_too() -> None:
+    """Found by simulation, seed 2013179: with a lower one it came before better routers."""
+    bench = backup(instance(priority=160))
+    bench.hears(200)
+    bench.expire(late_ns=5 * S)  # stood still: listening first
+    assert bench.due_in() == S + skew_ns(2, 160, S)
+    bench.feed(PriorityChanged(priority=61, reason="test"))
+    assert bench.due_in() == S + skew_ns(2, 61, S)
+    bench.hears(0)
+    assert bench.due_in() == skew_ns(2, 61, S)
+    bench.feed(PriorityChanged(priority=10, reason="test"))
+    assert bench.due_in() == skew_ns(2, 10, S)
+
+
 def test_backup_that_stood_still_listens_before_taking_over() -> None:
     bench = backup()
     bench.hears(150)
@@ -568,6 +582,36 @@ def test_fault_returns_through_backup() -> None:
     bench.up()
     assert bench.router.state is State.BACKUP
     assert bench.due_in() == 3_609_375_000
+
+
+def test_a_candidate_again_waits_by_the_interval_of_the_master_it_overheard() -> None:
+    """Found by simulation, seed 2018315: one lost advert made it master."""
+    slower = 3 * S
+    for bench in (Bench(instance(version=3)), backup(instance(version=3))):
+        if bench.router.state is State.BACKUP:
+            bench.feed(InterfaceDown(reason="test"))
+        assert bench.hears(200, advert_int_ns=slower) == []
+        bench.up()
+        assert bench.due_in() == master_down_ns(3, 100, slower)
+
+
+def test_what_was_overheard_counts_while_its_master_may_be_alive() -> None:
+    slower = 3 * S
+    own = master_down_ns(3, 100, S)
+    bench = Bench(instance(version=3))
+    bench.hears(200, advert_int_ns=slower)
+    bench.hears(0, advert_int_ns=slower)
+    bench.up()
+    assert bench.due_in() == own
+    bench = Bench(instance(version=3))
+    bench.hears(200, advert_int_ns=slower)
+    bench.now_ns += master_down_ns(3, 100, slower) + 1
+    bench.up()
+    assert bench.due_in() == own
+    bench = Bench(instance(version=3))
+    bench.hears(200, advert_int_ns=10 * MS)
+    bench.up()
+    assert bench.due_in() == own
 
 
 def test_fault_ignores_adverts() -> None:

@@ -70,6 +70,12 @@ class VirtualRouter(Mastership):
         self._primary = event.primary
         return ()
 
+    def _overhear(self, event: AdvertReceived, now_ns: int) -> Actions:
+        """No candidate answers nothing, but knows how often to expect the master."""
+        advert = event.advert
+        self._overheard = (advert.advert_int_ns, now_ns) if advert.priority else None
+        return ()
+
     def _idle_priority(self, event: PriorityChanged, now_ns: int) -> Actions:
         self.priority = event.priority
         return ()
@@ -103,8 +109,9 @@ class VirtualRouter(Mastership):
         if advert.priority == 0:
             self.statistics.priority_zero_received += 1
             self._heard = Heard.RESIGNED
+            self._heard_out = False
             self.wish = None
-            self._set_timer(self.skew_ns, now_ns)
+            self._set_timer(self._patience_ns, now_ns)
             return ()
         news = self._note_master(event)
         if advert.priority >= self.priority:
@@ -117,8 +124,16 @@ class VirtualRouter(Mastership):
         self._heard_out = False
         self.wish = None
         self.master_interval_ns = advert.advert_int_ns
-        self._set_timer(self.master_down_ns, now_ns)
+        self._set_timer(self._patience_ns, now_ns)
         return news
+
+    @property
+    def _patience_ns(self) -> int:
+        """How long silence is listened to, from what was heard last; never less than the skew of
+        our priority, which lets better routers come first."""
+        if self._heard_out:
+            return self.master_interval_ns + self.skew_ns
+        return self.skew_ns if self._heard is Heard.RESIGNED else self.master_down_ns
 
     def _note_master(self, event: AdvertReceived) -> Actions:
         master = (event.source, event.advert.priority)
@@ -145,7 +160,7 @@ class VirtualRouter(Mastership):
             # the master out for one of its intervals before taking its addresses.
             self._heard_out = True
             self.statistics.standstills += 1
-            self._set_timer(self.master_interval_ns + self.skew_ns, now_ns)
+            self._set_timer(self._patience_ns, now_ns)
             return (self._log("warning", f"stood still for {seconds(late_ns)}; listening first"),)
         why = self._why_take_over(now_ns)
         if self.grouped:
@@ -161,7 +176,7 @@ class VirtualRouter(Mastership):
         self._heard_out = True
         self.wish = None
         self.statistics.standstills += 1
-        self._set_timer(self.master_interval_ns + self.skew_ns, now_ns)
+        self._set_timer(self._patience_ns, now_ns)
         return ()
 
     def _why_take_over(self, now_ns: int) -> str:
@@ -196,11 +211,7 @@ class VirtualRouter(Mastership):
     def _recompute_timer(self, before: int, now_ns: int) -> None:
         """The skew follows the priority; what has been waited already counts."""
         if self._timer_ns is not None:
-            if not self._heard_out:
-                resigned = self._heard is Heard.RESIGNED
-                self._timer_ns = self._since_ns + (
-                    self.skew_ns if resigned else self.master_down_ns
-                )
+            self._timer_ns = self._since_ns + self._patience_ns
         elif self.priority < before:
             # Wished for with a priority that we have no more: ask the network again.
             self.wish = None
@@ -243,7 +254,7 @@ _BY_STATE: dict[State, dict[type, _Handler]] = {
     | {
         InterfaceUp: VirtualRouter._first_interface,
         InterfaceDown: VirtualRouter._interface_down,
-        AdvertReceived: VirtualRouter._ignore,
+        AdvertReceived: VirtualRouter._overhear,
         Reconfigured: VirtualRouter._reconfigure_idle,
         PriorityChanged: VirtualRouter._idle_priority,
     },
@@ -276,7 +287,7 @@ _BY_STATE: dict[State, dict[type, _Handler]] = {
     | {
         InterfaceUp: VirtualRouter._fault_interface_up,
         InterfaceDown: VirtualRouter._fault_interface_down,
-        AdvertReceived: VirtualRouter._ignore,
+        AdvertReceived: VirtualRouter._overhear,
         TimerExpired: VirtualRouter._fault_timer,
         Reconfigured: VirtualRouter._reconfigure_idle,
         PriorityChanged: VirtualRouter._idle_priority,

@@ -88,6 +88,8 @@ class Router:
         self._preempt_at_ns: int | None = None
         self._heard = Heard.NOTHING
         self._heard_out = False
+        # What a master was heard to promise while we were no candidate: (its interval, when).
+        self._overheard: tuple[int, int] | None = None
         self._last_advert_ns = now_ns
         self._asserted_ns: int | None = None
         self._reannounced_ns: int | None = None
@@ -177,6 +179,7 @@ class Router:
         self._heard_out = False
         self._preempt_at_ns = None
         self._overtaken = None
+        self._overheard = None
         over: Actions = ()
         if state is not State.MASTER:
             self.acknowledged = False
@@ -238,10 +241,17 @@ class Router:
     def _become_backup(self, reason: str, now_ns: int) -> Actions:
         if self._state is not State.MASTER:
             self.master = None
-            self.master_interval_ns = self.instance.advert_int_ns
+            self.master_interval_ns = self._first_interval_ns(now_ns)
         change = self._enter(State.BACKUP, reason, now_ns)
         self._set_timer(self.master_down_ns, now_ns)
         return change
+
+    def _first_interval_ns(self, now_ns: int) -> int:
+        """The interval to wait by until a master is heard: our own, or the longer one of a master
+        that was overheard. By our own we would overtake that one at the first lost advert."""
+        own_ns = self.instance.advert_int_ns
+        interval_ns, at_ns = self._overheard or (own_ns, now_ns)
+        return max(own_ns, interval_ns) if now_ns - at_ns <= self._down_ns(interval_ns) else own_ns
 
     def _become_master(self, reason: str, now_ns: int) -> Actions:
         """Advert first, then the addresses; the announcement waits for the acknowledgement."""
