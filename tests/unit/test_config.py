@@ -14,7 +14,8 @@ from full_document import FULL
 from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent import config
-from lvs_agent.core.model import Config, HttpCheck, PassAuthentication, TcpCheck
+from lvs_agent.core.checks import HttpCheck, TcpCheck
+from lvs_agent.core.model import Config, PassAuthentication
 from lvs_agent.status_codes import parse_status_codes
 
 

@@ -14,8 +14,8 @@ import pytest
 from lvs_agent.adapters.probes.engine import Engine
 from lvs_agent.adapters.probes.http import HttpProbe
 from lvs_agent.adapters.probes.tcp import TcpProbe
+from lvs_agent.core.checks import HttpCheck, HttpUrl, TcpCheck
 from lvs_agent.core.health.check import Result
-from lvs_agent.core.model import HttpCheck, HttpUrl, TcpCheck
 
 LONGEST_S = 10.0
 Handler = Callable[[socket.socket], None]

@@ -133,7 +133,7 @@ IN_NAMESPACE = """
 import select, subprocess, sys
 from lvs_agent.adapters.probes.engine import Engine
 from lvs_agent.adapters.probes.tcp import TcpProbe
-from lvs_agent.core.model import TcpCheck
+from lvs_agent.core.checks import TcpCheck
 
 def run(address, port=80, setup=()):
     for line in setup:

@@ -5,17 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lvs_agent.core.checks import Check, TcpCheck
 from lvs_agent.core.health.board import Board, Difference, Watched
 from lvs_agent.core.health.check import Outcome, Pause, Result
 from lvs_agent.core.messages import Verdict
-from lvs_agent.core.model import (
-    Check,
-    Config,
-    GlobalDefs,
-    RealServer,
-    TcpCheck,
-    VirtualServer,
-)
+from lvs_agent.core.model import Config, GlobalDefs, RealServer, VirtualServer
 
 PASSED = Result(outcome=Outcome.PASSED, reason="connected")
 FAILED = Result(outcome=Outcome.FAILED, reason="connection refused")

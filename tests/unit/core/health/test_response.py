@@ -9,6 +9,7 @@ import h11
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lvs_agent.core.checks import HttpUrl
 from lvs_agent.core.health.response import (
     BODY_LIMIT,
     HEAD_LIMIT,
@@ -17,7 +18,6 @@ from lvs_agent.core.health.response import (
     ranges,
     request,
 )
-from lvs_agent.core.model import HttpUrl
 
 
 def read(data: bytes, *, ended: bool = False, piece: int | None = None) -> ResponseReader:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lvs_agent.core.checks import Check
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -378,43 +380,6 @@ class SyncGroup:
     trackers: tuple[Tracking, ...] = ()
     tracking_weight: bool = False
     notify: Notify = Notify()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpCheck:
-    """TCP_CHECK. Equal checks are one probe, whoever asks for them."""
-
-    address: str
-    port: int
-    connect_timeout_ns: int
-    retry: int
-    delay_before_retry_ns: int
-    delay_loop_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpUrl:
-    """One request; `status_codes` are inclusive (first, last) ranges, sorted, disjoint."""
-
-    path: str
-    status_codes: tuple[tuple[int, int], ...]
-    virtualhost: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCheck:
-    """HTTP_GET. Equal checks are one probe, whoever asks for them."""
-
-    address: str
-    port: int
-    connect_timeout_ns: int
-    retry: int
-    delay_before_retry_ns: int
-    delay_loop_ns: int
-    urls: tuple[HttpUrl, ...]
-
-
-Check = TcpCheck | HttpCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import Endpoint, Pool, ServiceKey
 from lvs_agent.core.messages import Verdict
-from lvs_agent.core.model import Check, Config, VirtualServer
+from lvs_agent.core.model import Config, VirtualServer
 from lvs_agent.core.quorum import endpoint_of, service_key
 
 

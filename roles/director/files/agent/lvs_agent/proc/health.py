@@ -15,6 +15,7 @@ from lvs_agent.adapters.probes.engine import Engine, connection_limit
 from lvs_agent.adapters.probes.http import HttpProbe
 from lvs_agent.adapters.probes.tcp import TcpProbe
 from lvs_agent.config import ConfigRejected, load
+from lvs_agent.core.checks import HttpCheck, TcpCheck
 from lvs_agent.core.health.board import Board, Change, Watched
 from lvs_agent.core.health.check import (
     LOCAL_ERROR_PAUSE_NS,
@@ -33,7 +34,7 @@ from lvs_agent.core.health.schedule import (
     warmup_ns,
 )
 from lvs_agent.core.messages import Message, ProcessDied, ProcessRestarted, VerdictsComplete
-from lvs_agent.core.model import Config, HttpCheck, TcpCheck
+from lvs_agent.core.model import Config
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.loop import Loop, Timer

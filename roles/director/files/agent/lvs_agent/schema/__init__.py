@@ -12,18 +12,11 @@ Option names are keepalived's keywords (keepalived.conf(5)) in lower snake case.
 from __future__ import annotations
 
 from lvs_agent.schema.addresses import NEXTHOP, VIRTUAL_IPADDRESS, VIRTUAL_ROUTE, VIRTUAL_RULE
+from lvs_agent.schema.checks import HTTP_GET, TCP_CHECK, URL
 from lvs_agent.schema.document import DOCUMENT, UP_DOWN_DELAY
 from lvs_agent.schema.global_defs import GLOBAL_DEFS, LVS_SYNC_DAEMON
 from lvs_agent.schema.inherited import INHERITED
-from lvs_agent.schema.ipvs import (
-    HTTP_GET,
-    REAL_SERVER,
-    SCHEDULERS,
-    SORRY_SERVER,
-    TCP_CHECK,
-    URL,
-    VIRTUAL_SERVER,
-)
+from lvs_agent.schema.ipvs import REAL_SERVER, SCHEDULERS, SORRY_SERVER, VIRTUAL_SERVER
 from lvs_agent.schema.kinds import Block, Kind, Option
 from lvs_agent.schema.mail import SMTP_SERVER
 from lvs_agent.schema.tracking import (

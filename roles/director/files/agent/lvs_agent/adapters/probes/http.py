@@ -11,9 +11,9 @@ import select
 import socket
 
 from lvs_agent.adapters.probes.engine import Done, Engine, failure
+from lvs_agent.core.checks import HttpCheck
 from lvs_agent.core.health.check import Outcome, Result
 from lvs_agent.core.health.response import ResponseReader, accepts, ranges, request
-from lvs_agent.core.model import HttpCheck
 
 # One read takes the answer of most status pages.
 _READ_BYTES = 16 * 1024

@@ -10,8 +10,8 @@ import select
 import socket
 
 from lvs_agent.adapters.probes.engine import Done, Engine, failure
+from lvs_agent.core.checks import TcpCheck
 from lvs_agent.core.health.check import Outcome, Result
-from lvs_agent.core.model import TcpCheck
 
 _BROKEN = select.EPOLLERR | select.EPOLLHUP
 _PASSED = Result(outcome=Outcome.PASSED, reason="connected")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lvs_agent.core.checks import Check
 from lvs_agent.core.health.check import (
     CheckState,
     Pause,
@@ -25,7 +26,7 @@ from lvs_agent.core.health.check import (
     target,
 )
 from lvs_agent.core.messages import Verdict
-from lvs_agent.core.model import Check, Config, RealServer, VirtualServer
+from lvs_agent.core.model import Config, RealServer, VirtualServer
 
 # A reason is for people: about one line of the journal.
 _REASON_CHARACTERS = 300

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import assert_never
 
-from lvs_agent.core.model import Check, HttpCheck, TcpCheck
+from lvs_agent.core.checks import Check, HttpCheck, TcpCheck
 
 # After an error of our own (no descriptor, no port, no memory). Long enough not to add to the
 # shortage, short against any sensible delay_loop.

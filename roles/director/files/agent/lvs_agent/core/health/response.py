@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from lvs_agent.core.model import HttpUrl
+from lvs_agent.core.checks import HttpUrl
 
 # As nginx and Apache allow for a head; interim (1xx) heads count too, so they end as well.
 HEAD_LIMIT = 16 * 1024
