@@ -98,15 +98,25 @@ DEFAULTS: Final[dict[str, Any]] = {
     "interface_up_down_delay.up": 0,
     "virtual_server.protocol": "TCP",
     "virtual_server.lb_algo": "wlc",
+    "virtual_server.sh_port": False,
+    "virtual_server.sh_fallback": False,
+    "virtual_server.mh_port": False,
+    "virtual_server.mh_fallback": False,
+    "virtual_server.flag_1": False,
+    "virtual_server.flag_2": False,
+    "virtual_server.flag_3": False,
+    "virtual_server.ops": False,
     "virtual_server.lb_kind": "DR",
     "virtual_server.persistence_timeout": 0,
+    "virtual_server.weight": 1,
     "virtual_server.delay_loop": 60,
     "virtual_server.connect_timeout": 5,
     "virtual_server.retry": 1,
     "virtual_server.delay_before_retry": 1,
     "url.path": "/",
     "url.status_code": "200-299",
-    "real_server.weight": 1,
+    "real_server.uthreshold": 0,
+    "real_server.lthreshold": 0,
 }
 
 # What the inventory says in variables of these names, and what an absent one is.
@@ -122,5 +132,6 @@ SECTIONS: Final[dict[str, Any]] = {
     "static_routes": [],
     "static_rules": [],
     "interface_up_down_delays": {},
+    "virtual_server_groups": {},
     "virtual_servers": {},
 }

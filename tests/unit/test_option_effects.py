@@ -15,7 +15,7 @@ from option_effects import EFFECTS, WITHOUT, Witness
 
 ROOT = Path(__file__).resolve().parents[2]
 # IPVS has an account of its own.
-ELSEWHERE = {"document.virtual_servers"}
+ELSEWHERE = {"document.virtual_servers", "document.virtual_server_groups"}
 # May become smaller.
 ALLOWED_WITHOUT = {
     "global_defs.vrrp_higher_prio_send_advert",

@@ -81,7 +81,9 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
     reference = {"$ref": f"#/$defs/{prefix}{option.block.name}"} if option.block else {}
     match option.kind:
         case Kind.INTEGER | Kind.SECONDS | Kind.MILLISECONDS:
-            kind = "integer" if option.kind is Kind.INTEGER else "number"
+            kind: str | list[str] = "integer" if option.kind is Kind.INTEGER else "number"
+            if option.true_means is not None:
+                kind = ["integer", "boolean"]
             return {"type": kind, **_bounds(option, "minimum", "maximum")}
         case Kind.BOOLEAN:
             return dict(_FLAG)
@@ -92,9 +94,17 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             return {"enum": [*option.choices, *numbers]}
         case Kind.IPV4:
             return dict(_IPV4)
-        case Kind.IP | Kind.CIDR | Kind.PREFIX | Kind.BROADCAST | Kind.MAC:
+        case Kind.IP | Kind.IP_RANGE | Kind.CIDR | Kind.PREFIX | Kind.BROADCAST | Kind.MAC:
             return dict(_ADDRESS)
-        case Kind.TABLE | Kind.PROTOCOL | Kind.IP_PROTOCOL | Kind.MARK | Kind.PORTS | Kind.LIFETIME:
+        case (
+            Kind.TABLE
+            | Kind.PROTOCOL
+            | Kind.IP_PROTOCOL
+            | Kind.MARK
+            | Kind.PORTS
+            | Kind.LIFETIME
+            | Kind.NETMASK
+        ):
             return dict(_NUMBER_OR_TEXT)
         case Kind.STRINGS | Kind.COMMAND | Kind.WORDS:
             return {"anyOf": [{"type": "string"}, dict(_TEXTS)]}

@@ -30,6 +30,7 @@ from lvs_agent.core.ipvs.model import (
     ServiceSettings,
     SetDestination,
     SetService,
+    marked,
 )
 from lvs_agent.core.model import VirtualAddress
 from pyroute2.netlink.generic.ipvs import ipvsmsg
@@ -90,6 +91,7 @@ def test_service_carries_scheduler_persistence_and_netmask() -> None:
         st.sampled_from(["NAT", "LOCAL", "TUN", "DR", "BYPASS"]),
         st.integers(0, 2**31),
         st.integers(0, 2**31),
+        st.none(),
     ),
 )
 def test_destination_is_read_by_pyroute2_as_it_was_meant(
@@ -197,12 +199,13 @@ def test_service_answer_is_decoded_and_kinds_that_are_never_ours_are_skipped() -
     key, settings, _ = service()
     assert key == ServiceKey("UDP", "192.0.2.80", 53)
     assert settings == ServiceSettings(
-        scheduler="wlc", persistence_timeout_s=360, persistence_netmask="255.255.255.0"
+        scheduler="wlc", persistence_timeout_s=360, persistence_prefix=24
     )
     assert service(FLAGS={"flags": 2, "mask": 0})[1].persistence_timeout_s == 0
-    assert service(PROTOCOL=132) is None
-    assert service(AF=10, ADDR="2001:db8::1", NETMASK=None) is None
-    assert service(FWMARK=7, PROTOCOL=None, ADDR=None, PORT=None) is None
+    assert service(PROTOCOL=132)[0] == ServiceKey("SCTP", "192.0.2.80", 53)
+    assert service(AF=10, ADDR="2001:db8::1", NETMASK=None)[0].address == "2001:db8::1"
+    assert service(FWMARK=7, PROTOCOL=None, ADDR=None, PORT=None)[0] == marked(7, 4)
+    assert service(PROTOCOL=1) is None
 
 
 @given(st.binary(max_size=300))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent import config as configuration
-from lvs_agent.core.ipvs.model import ServiceKey
+from lvs_agent.core.ipvs.model import ServiceKey, marked
 from lvs_agent.core.ledger import (
     Ledger,
     LedgerAddress,
@@ -41,7 +41,14 @@ ledgers = st.builds(
     Ledger,
     addresses=st.frozensets(addresses),
     services=st.frozensets(
-        st.builds(ServiceKey, st.sampled_from(["TCP", "UDP"]), ipv4, st.integers(0, 65_535))
+        st.builds(
+            ServiceKey,
+            st.sampled_from(["TCP", "UDP", "SCTP"]),
+            ipv4 | ipv6,
+            st.integers(0, 65_535),
+            st.just(0),
+        )
+        | st.builds(marked, st.integers(1, 2**32 - 1), st.sampled_from([4, 6]))
     ),
     routes=st.frozensets(routes),
     rules=st.frozensets(st.builds(LedgerRule, st.sampled_from([4, 6]), numbers)),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
 from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState, Verdict
 from lvs_agent.core.model import (
     Command,
@@ -38,12 +39,9 @@ ALL = Notify(
 )
 WEB = VirtualServer(
     name="web",
-    address="10.0.0.100",
-    port=80,
     protocol="TCP",
-    scheduler="wlc",
-    forwarding="DR",
-    persistence_timeout_s=0,
+    services=(ServiceKey("TCP", "10.0.0.100", 80),),
+    settings=ServiceSettings(scheduler="wlc"),
     real_servers=(RealServer(name="a", address="10.0.0.3", port=8080, weight=1, checks=()),),
     sorry_server=None,
 )

@@ -45,6 +45,6 @@ def test_pool_with_a_sorry_server_always_takes_connections(
 
 def test_service_has_scheduler_and_persistence_of_the_configuration() -> None:
     server = config(web=virtual_server(1, lb_algo="wlc", persistence_timeout=360)).virtual_servers
-    service = desired_service(server[0], lambda _: True)
+    service = desired_service(server[0], server[0].identity, lambda _: True)
     assert (service.settings.scheduler, service.settings.persistence_timeout_s) == ("wlc", 360)
     assert service.pool == {Endpoint("192.0.2.11", 80): Destination(1, "DR")}

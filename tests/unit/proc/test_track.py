@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
 from lvs_agent.core.messages import InstanceState, Message, ProcessRestarted, TrackerState, Verdict
 from lvs_agent.core.model import (
     Command,
@@ -447,12 +448,9 @@ def test_real_server_that_dies_is_mailed(world: MakeWorld, smtp: Smtp) -> None:
     inbox, port = smtp()
     web = VirtualServer(
         name="web",
-        address="10.0.0.100",
-        port=80,
         protocol="TCP",
-        scheduler="wlc",
-        forwarding="DR",
-        persistence_timeout_s=0,
+        services=(ServiceKey("TCP", "10.0.0.100", 80),),
+        settings=ServiceSettings(scheduler="wlc"),
         real_servers=(RealServer(name="a", address="10.0.0.3", port=80, weight=1, checks=()),),
         sorry_server=None,
     )

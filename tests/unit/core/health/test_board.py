@@ -8,6 +8,7 @@ from dataclasses import replace
 from lvs_agent.core.checks import Check, TcpCheck
 from lvs_agent.core.health.board import Board, Difference, Watched
 from lvs_agent.core.health.check import Outcome, Pause, Result
+from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, GlobalDefs, RealServer, VirtualServer
 
@@ -34,12 +35,9 @@ def real(name: str, address: str, *checks: Check) -> RealServer:
 def virtual(name: str, address: str, *reals: RealServer) -> VirtualServer:
     return VirtualServer(
         name=name,
-        address=address,
-        port=80,
         protocol="TCP",
-        scheduler="rr",
-        forwarding="DR",
-        persistence_timeout_s=0,
+        services=(ServiceKey("TCP", address, 80),),
+        settings=ServiceSettings(scheduler="rr"),
         real_servers=reals,
         sorry_server=None,
     )

@@ -26,12 +26,15 @@ from lvs_agent.core.ipvs.model import (
     ServiceSettings,
     SetDestination,
     SetService,
+    Tunnel,
 )
 
 # IPVS_CMD_ATTR_DEST with address, port and address family; then what NEW and SET say on top of it.
-# An IPv4 address takes the first 4 of the 16 bytes of `union nf_inet_addr`.
-_DESTINATION_KEY = struct.Struct("=HH HH4s12x HH2s2x HHH2x")
-_DESTINATION_FULL = struct.Struct("=HH HH4s12x HH2s2x HHH2x HHI HHI HHI HHI")
+# An IPv4 address takes the first 4 of the 16 bytes of `union nf_inet_addr`; 16s fills up with 0.
+_DESTINATION_KEY = struct.Struct("=HH HH16s HH2s2x HHH2x")
+_DESTINATION_FULL = struct.Struct("=HH HH16s HH2s2x HHH2x HHI HHI HHI HHI")
+_TUNNEL = struct.Struct("=HHB3x HH2s2x HHH2x")
+_ALL_BITS = {4: 32, 6: 128}
 
 
 def request(family: int, command: int, body: bytes, flags: int = 0) -> bytes:
@@ -39,11 +42,22 @@ def request(family: int, command: int, body: bytes, flags: int = 0) -> bytes:
     return message(family, flags, n.GENL.pack(command, n.VERSION, 0) + body)
 
 
+def _packed(address: str) -> tuple[int, bytes]:
+    """(address family, bytes) of address text."""
+    if ":" in address:
+        return socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address)
+    return socket.AF_INET, socket.inet_aton(address)
+
+
 def _key_attributes(key: ServiceKey) -> bytes:
+    family, packed = _packed(key.address)
+    start = attribute(n.SVC_AF, struct.pack("=H", family))
+    if key.mark:
+        return start + attribute(n.SVC_FWMARK, struct.pack("=I", key.mark))
     return (
-        attribute(n.SVC_AF, struct.pack("=H", socket.AF_INET))
+        start
         + attribute(n.SVC_PROTOCOL, struct.pack("=H", n.PROTOCOLS[key.protocol]))
-        + attribute(n.SVC_ADDR, socket.inet_aton(key.address) + bytes(12))
+        + attribute(n.SVC_ADDR, packed.ljust(16, b"\0"))
         + attribute(n.SVC_PORT, n.PORT.pack(key.port))
     )
 
@@ -60,36 +74,60 @@ def _service_full(key: ServiceKey, settings: ServiceSettings) -> bytes:
         flags |= n.SVC_F_PERSISTENT
     if settings.one_packet:
         flags |= n.SVC_F_ONEPACKET
-    return attribute(
-        n.ATTR_SERVICE,
+    attributes = (
         _key_attributes(key)
         + attribute(n.SVC_SCHED_NAME, settings.scheduler.encode() + b"\0")
         + attribute(n.SVC_FLAGS, struct.pack("=II", flags, n.SVC_F_MASK))
         + attribute(n.SVC_TIMEOUT, struct.pack("=I", settings.persistence_timeout_s))
-        + attribute(n.SVC_NETMASK, socket.inet_aton(settings.persistence_netmask)),
+        + attribute(n.SVC_NETMASK, _netmask(key.family, settings.persistence_prefix))
     )
+    if settings.persistence_engine:  # without it the kernel takes a former one away
+        attributes += attribute(n.SVC_PE_NAME, settings.persistence_engine.encode() + b"\0")
+    return attribute(n.ATTR_SERVICE, attributes)
+
+
+def _netmask(family: int, prefix: int | None) -> bytes:
+    """A mask in network order for IPv4, the prefix length itself for IPv6."""
+    length = _ALL_BITS[family] if prefix is None else prefix
+    if family == 6:
+        return struct.pack("=I", length)
+    return ((0xFFFF_FFFF << 32 - length) & 0xFFFF_FFFF).to_bytes(4)
 
 
 def _destination_key(endpoint: Endpoint) -> bytes:
+    family, address = _packed(endpoint.address)
     return _DESTINATION_KEY.pack(
         _DESTINATION_KEY.size, n.ATTR_DESTINATION,
-        20, n.DEST_ADDR, socket.inet_aton(endpoint.address),
+        20, n.DEST_ADDR, address,
         6, n.DEST_PORT, n.PORT.pack(endpoint.port),
-        6, n.DEST_ADDR_FAMILY, socket.AF_INET,
+        6, n.DEST_ADDR_FAMILY, family,
     )  # fmt: skip
 
 
 def _destination_full(endpoint: Endpoint, destination: Destination) -> bytes:
-    weight, forwarding, upper, lower = destination
+    weight, forwarding, upper, lower, tunnel = destination
+    family, address = _packed(endpoint[0])
+    extra = _tunnel(tunnel) if tunnel is not None else b""
     return _DESTINATION_FULL.pack(
-        _DESTINATION_FULL.size, n.ATTR_DESTINATION,
-        20, n.DEST_ADDR, socket.inet_aton(endpoint[0]),
+        _DESTINATION_FULL.size + len(extra), n.ATTR_DESTINATION,
+        20, n.DEST_ADDR, address,
         6, n.DEST_PORT, n.PORT.pack(endpoint[1]),
-        6, n.DEST_ADDR_FAMILY, socket.AF_INET,
+        6, n.DEST_ADDR_FAMILY, family,
         8, n.DEST_FWD_METHOD, n.FORWARDING[forwarding],
         8, n.DEST_WEIGHT, weight,
         8, n.DEST_U_THRESH, upper,
         8, n.DEST_L_THRESH, lower,
+    ) + extra  # fmt: skip
+
+
+# One virtual server's real servers usually share theirs.
+@lru_cache(maxsize=64)
+def _tunnel(tunnel: Tunnel) -> bytes:
+    """What the kernel takes as IP in IP when it is not said."""
+    return _TUNNEL.pack(
+        5, n.DEST_TUN_TYPE, n.TUNNELS[tunnel.kind],
+        6, n.DEST_TUN_PORT, n.PORT.pack(tunnel.port),
+        6, n.DEST_TUN_FLAGS, n.CHECKSUMS[tunnel.checksum],
     )  # fmt: skip
 
 

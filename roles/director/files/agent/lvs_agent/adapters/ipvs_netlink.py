@@ -94,7 +94,7 @@ class Ipvs:
         return netlink.transact(requests)
 
     def service_list(self) -> dict[ServiceKey, tuple[ServiceSettings, Counters]]:
-        """All TCP and UDP services over IPv4. Raises IpvsMissing, NetlinkError."""
+        """All services. Raises IpvsMissing, NetlinkError."""
         netlink = self._open()
         try:
             bodies = netlink.dump(ipvs_codec.services_request(self._family))

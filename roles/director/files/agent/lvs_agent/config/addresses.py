@@ -43,6 +43,59 @@ def _ip(option: Option, value: Any, path: str, report: Report) -> Any:
     return None
 
 
+# More services than anybody writes on purpose, and what the kernel takes in a second.
+ADDRESSES_LIMIT = 4096
+
+
+def _ip_range(option: Option, value: Any, path: str, report: Report) -> Any:
+    """The addresses that are meant, as a tuple of canonical text."""
+    try:
+        if isinstance(value, str) and "%" not in value:
+            return _listed(value)
+    except OverflowError:
+        report(path, f"{value} has more than {ADDRESSES_LIMIT} addresses; use a firewall mark")
+        return ()
+    except ValueError:
+        pass
+    wanted = "an IP address, a range such as 192.0.2.10-20, or a network"
+    report(path, f"must be {wanted}, not {describe(value)}{_zone(value)}")
+    return ()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The addresses of ADDRESS, ADDRESS-LAST or NETWORK. Raises ValueError, OverflowError."""
+    start, dash, last = text.partition("-")
+    if dash:
+        first = ipaddress.ip_address(start)
+        separator = ":" if first.version == 6 else "."
+        if separator not in last:  # keepalived's short form: the last part of the address alone
+            last = f"{start.rpartition(separator)[0]}{separator}{last}"
+        count = int(ipaddress.ip_address(last)) - int(first) + 1
+        if count < 1 or ipaddress.ip_address(last).version != first.version:
+            raise ValueError(text)
+    else:
+        network = ipaddress.ip_network(text)
+        first, count = network.network_address, network.num_addresses
+    if count > ADDRESSES_LIMIT:
+        raise OverflowError(text)
+    return tuple(str(first + offset) for offset in range(count))
+
+
+def _netmask(option: Option, value: Any, path: str, report: Report) -> Any:
+    """(prefix length, whether it was written as a mask)."""
+    try:
+        if isinstance(value, str) and "." in value:
+            return ipaddress.IPv4Network(f"0.0.0.0/{value}").prefixlen, True
+        length = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else 0
+        if 1 <= length <= 128:
+            return length, False
+    except ValueError:
+        pass
+    wanted = "a netmask such as 255.255.255.0, or a prefix length from 1 to 128"
+    report(path, f"must be {wanted}, not {describe(value)}")
+    return None
+
+
 def _cidr(option: Option, value: Any, path: str, report: Report) -> Any:
     """(address, prefix length)."""
     try:
@@ -112,6 +165,8 @@ def _zone(value: Any) -> str:
 ADDRESS_CHECKS: dict[Kind, Callable[[Option, Any, str, Report], Any]] = {
     Kind.IPV4: _ipv4,
     Kind.IP: _ip,
+    Kind.IP_RANGE: _ip_range,
+    Kind.NETMASK: _netmask,
     Kind.CIDR: _cidr,
     Kind.PREFIX: _prefix,
     Kind.BROADCAST: _broadcast,

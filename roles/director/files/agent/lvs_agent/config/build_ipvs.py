@@ -8,35 +8,73 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import build_checks
+from lvs_agent.config import build_checks, derive_ipvs
+from lvs_agent.config.derive import or_else
+from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
 
+_BITS = {4: 32, 6: 128}
 
-def virtual_server(name: str, values: dict[str, Any]) -> VirtualServer:
-    sorry = values["sorry_server"]
+
+def virtual_server(name: str, values: dict[str, Any], groups: dict[str, Any]) -> VirtualServer:
+    """`groups` are the document's virtual_server_groups."""
+    services = derive_ipvs.services(values, groups)
+    port = derive_ipvs.common_port(services)
     return VirtualServer(
         name=name,
-        address=values["ip"],
-        port=values["port"],
         protocol=values["protocol"],
-        scheduler=values["lb_algo"],
-        forwarding=values["lb_kind"],
-        persistence_timeout_s=values["persistence_timeout"],
+        services=services,
+        settings=_settings(values, services),
         real_servers=tuple(
-            _real_server(real_name, real, values)
+            _real_server(real_name, real, values, port)
             for real_name, real in values["real_servers"].items()
         ),
-        sorry_server=sorry
-        and SorryServer(address=sorry["ip"], port=sorry["port"] or values["port"]),
+        sorry_server=_sorry_server(values, port),
+        group=values["group"],
     )
 
 
-def _real_server(name: str, values: dict[str, Any], server: dict[str, Any]) -> RealServer:
-    port = values["port"] or server["port"]
+def _settings(values: dict[str, Any], services: tuple[ServiceKey, ...]) -> ServiceSettings:
+    granularity = values["persistence_granularity"]
+    prefix = granularity and granularity[0]
+    if prefix == _BITS[services[0].family]:
+        prefix = None
+    return ServiceSettings(
+        scheduler=values["lb_algo"],
+        persistence_timeout_s=values["persistence_timeout"],
+        persistence_prefix=prefix,
+        persistence_engine=values["persistence_engine"],
+        one_packet=values["ops"],
+        scheduler_flags=derive_ipvs.scheduler_flags(values),
+    )
+
+
+def _real_server(
+    name: str, values: dict[str, Any], server: dict[str, Any], usual_port: int
+) -> RealServer:
+    port = values["port"] or usual_port
+    forwarding, tunnel = derive_ipvs.forwarding(values, server)
     return RealServer(
         name=name,
         address=values["ip"],
         port=port,
-        weight=values["weight"],
+        weight=or_else(values["weight"], server["weight"]),
         checks=build_checks.checks(values, port, server),
+        forwarding=forwarding,
+        tunnel=tunnel,
+        upper_threshold=values["uthreshold"],
+        lower_threshold=values["lthreshold"],
+    )
+
+
+def _sorry_server(server: dict[str, Any], usual_port: int) -> SorryServer | None:
+    values = server["sorry_server"]
+    if values is None:
+        return None
+    forwarding, tunnel = derive_ipvs.forwarding(values, server)
+    return SorryServer(
+        address=values["ip"],
+        port=values["port"] or usual_port,
+        forwarding=forwarding,
+        tunnel=tunnel,
     )

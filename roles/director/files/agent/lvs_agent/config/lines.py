@@ -13,6 +13,8 @@ from typing import Any
 
 from lvs_agent.config.report import Report, suggestion
 from lvs_agent.schema import (
+    GROUP_MEMBER,
+    LB_KIND,
     LVS_SYNC_DAEMON,
     NEXTHOP,
     SMTP_SERVER,
@@ -49,6 +51,10 @@ class _Grammar:
     constants: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
 
+# `fwmark 7 inet6` in the place of an address and a port.
+_MARKED = _Grammar(
+    positional=("fwmark",), constants={name: ("ip_family", name) for name in ("inet", "inet6")}
+)
 _TRACKING = _Grammar(positional=("name",), constants={"noreverse": ("reverse", False)})
 _ROUTE_TYPES = ("unicast", "blackhole", "unreachable", "prohibit", "throw")
 _GRAMMARS: dict[str, _Grammar] = {
@@ -62,6 +68,11 @@ _GRAMMARS: dict[str, _Grammar] = {
     SMTP_SERVER.name: _Grammar(positional=("host", "port")),
     LVS_SYNC_DAEMON.name: _Grammar(positional=("interface",)),
     UP_DOWN_DELAY.name: _Grammar(positional=("down", "up")),
+    LB_KIND.name: _Grammar(
+        positional=("method",),
+        constants={word: ("checksum", word) for word in ("nocsum", "csum", "remcsum")},
+    ),
+    GROUP_MEMBER.name: _Grammar(positional=("ip", "port")),
     NEXTHOP.name: _Grammar(aliases={"gw": "via"}),
     VIRTUAL_ROUTE.name: _Grammar(
         aliases={
@@ -101,6 +112,8 @@ def mapping(block: Block, line: str, path: str, report: Report) -> dict[str, Any
             raise _Wrong("is empty; write something, or remove it")
         if block is VIRTUAL_ROUTE:
             return _route(words, line)
+        if block is GROUP_MEMBER and words[0] == "fwmark":
+            return _read(block, words[1:], line, _MARKED)
         value = _read(block, words, line)
         if block is UP_DOWN_DELAY:
             value.setdefault("up", value["down"])
@@ -110,8 +123,10 @@ def mapping(block: Block, line: str, path: str, report: Report) -> dict[str, Any
         return None
 
 
-def _read(block: Block, words: list[str], line: str) -> dict[str, Any]:
-    grammar = _GRAMMARS.get(block.name, _TRACKING)
+def _read(
+    block: Block, words: list[str], line: str, grammar: _Grammar | None = None
+) -> dict[str, Any]:
+    grammar = grammar or _GRAMMARS.get(block.name, _TRACKING)
     value: dict[str, Any] = {}
     count = min(len(grammar.positional), len(words))
     for name, word in zip(grammar.positional, words, strict=False):

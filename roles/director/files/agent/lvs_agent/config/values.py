@@ -36,6 +36,8 @@ _IP_PROTOCOLS = {
 
 def number(option: Option, value: Any, path: str, report: Report) -> Any:
     """A whole number, seconds or milliseconds within the option's bounds."""
+    if option.true_means is not None and isinstance(value, bool):
+        return option.true_means if value else 0
     whole = option.kind is Kind.INTEGER
     wanted = "a whole number" if whole else f"a number of {option.kind}"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lvs_agent.core import firewall
-from lvs_agent.core.ipvs.model import ServiceKey
+from lvs_agent.core.ipvs.model import MARKED, ServiceKey, marked
 
 if TYPE_CHECKING:  # not at run time: the sweep has to start quickly
     from lvs_agent.core.model import Config, Route, VirtualAddress
@@ -30,6 +30,7 @@ BYTES_LIMIT = 16 * 1024 * 1024
 ENTRIES_LIMIT = 65_536
 _INTERFACE_NAME_LIMIT = 15  # IFNAMSIZ - 1, linux/if.h
 _BITS = {4: 32, 6: 128}
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
 # What the kernel makes of an IPv6 route without a metric (IP6_RT_PRIO_USER, linux/ipv6_route.h).
 DEFAULT_METRIC = {4: 0, 6: 1024}
 
@@ -108,10 +109,7 @@ def of_config(config: Config) -> Ledger:
         addresses=frozenset(
             address_entry(address) for address in (*addresses, *config.static_addresses)
         ),
-        services=frozenset(
-            ServiceKey(server.protocol, server.address, server.port)
-            for server in config.virtual_servers
-        ),
+        services=frozenset(key for server in config.virtual_servers for key in server.services),
         routes=frozenset(route_entry(route) for route in (*routes, *config.static_routes)),
         rules=frozenset(
             LedgerRule(rule.family, rule.preference) for rule in (*rules, *config.static_rules)
@@ -130,13 +128,17 @@ def encode(ledger: Ledger) -> bytes:
             | ({"peer": peer} if peer else {})
             for interface, address, prefix_length, peer in sorted(ledger.addresses)
         ],
-        "services": [service._asdict() for service in sorted(ledger.services)],
+        "services": [_shown(service) for service in sorted(ledger.services)],
         "routes": [route._asdict() for route in sorted(ledger.routes)],
         "rules": [rule._asdict() for rule in sorted(ledger.rules)],
         "firewall": ledger.firewall,
         "sync_daemon": ledger.sync_daemon,
     }
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def _shown(service: ServiceKey) -> dict[str, object]:
+    return {name: value for name, value in service._asdict().items() if name != "mark" or value}
 
 
 def decode(data: bytes) -> tuple[Ledger, str | None]:
@@ -202,8 +204,13 @@ def _address(entry: Any) -> LedgerAddress | None:
 
 def _service(entry: Any) -> ServiceKey | None:
     match entry:
-        case {"protocol": "TCP" | "UDP" as protocol, "address": str(address), "port": int(port)}:
-            well_formed = _family(address) == 4 and _is_number(port, 65_535)
+        case {"protocol": str(protocol), "address": str(address), "port": int(port)}:
+            family = _family(address)
+            if protocol == MARKED:
+                mark = entry.get("mark")
+                well_formed = family in _BITS and _is_number(mark, 2**32 - 1) and mark > 0
+                return marked(mark, family) if well_formed else None
+            well_formed = family in _BITS and _is_number(port, 65_535) and protocol in _PROTOCOLS
             return ServiceKey(protocol, address, port) if well_formed else None
     return None
 

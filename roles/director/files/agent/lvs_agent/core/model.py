@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lvs_agent.core.checks import Check
+from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings, Tunnel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,36 +385,51 @@ class SyncGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealServer:
-    """A real server of one virtual server; up when all `checks` pass, or when it has none."""
+    """A real server of one virtual server; up when all `checks` pass, or when it has none.
+
+    `port` 0: that of each service. `forwarding` "NAT", "DR" or "TUN"; thresholds of 0 are none.
+    """
 
     name: str
     address: str
     port: int
     weight: int
     checks: tuple[Check, ...]
+    forwarding: str = "DR"
+    tunnel: Tunnel | None = None
+    upper_threshold: int = 0
+    lower_threshold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SorryServer:
-    """The server that answers while every real server is dead."""
+    """The server that answers while every real server is dead; as a real server otherwise."""
 
     address: str
     port: int
+    forwarding: str = "DR"
+    tunnel: Tunnel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer:
-    """An IPVS service. `protocol` is "TCP" or "UDP", `forwarding` "DR"."""
+    """One pool of real servers behind one or more IPVS services (virtual_server_group).
+
+    `protocol` "TCP", "UDP" or "SCTP". `group` is the name of the virtual_server_group, if any.
+    """
 
     name: str
-    address: str
-    port: int
     protocol: str
-    scheduler: str
-    forwarding: str
-    persistence_timeout_s: int
+    services: tuple[ServiceKey, ...]  # at least one, no two alike
+    settings: ServiceSettings
     real_servers: tuple[RealServer, ...]
     sorry_server: SorryServer | None
+    group: str | None = None
+
+    @property
+    def identity(self) -> ServiceKey:
+        """What makes it the same virtual server in another configuration."""
+        return self.services[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

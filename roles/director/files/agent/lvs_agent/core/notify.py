@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lvs_agent.core.ipvs.model import Endpoint
 from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState, Verdict
 from lvs_agent.core.model import Command, Config, Notify, RealServer, VirtualServer
 
@@ -159,7 +160,7 @@ class Notifications:
         line = Line(text=f"RS {_real(*servers)} {_virtual(servers[0])} {state}", vrrp=False)
         if not self._config.global_defs.mail_real_servers:
             return (line,)
-        what = f"real server {news.real_server} ({servers[1].address}:{servers[1].port})"
+        what = f"real server {news.real_server} ({Endpoint(servers[1].address, servers[1].port)})"
         where = f"virtual server {news.virtual_server}"
         alert = Alert(
             subject=f"{what} of {news.virtual_server} is {state}",
@@ -187,7 +188,13 @@ def _line(kind: str, name: str, state: str, priority: str) -> str:
 
 
 def _virtual(server: VirtualServer) -> str:
-    return f"[{server.address}]:{server.protocol.lower()}:{server.port}"
+    """As keepalived writes it: the first address of several."""
+    key = server.identity
+    if key.mark:
+        return f"FWM {key.mark}"
+    if server.group is not None:
+        return f"[{server.group}]:{server.protocol.lower()}:{key.port}"
+    return f"[{key.address}]:{server.protocol.lower()}:{key.port}"
 
 
 def _real(server: VirtualServer, real: RealServer) -> str:

@@ -17,7 +17,7 @@ from lvs_agent.core.ipvs.diff import describe, diff
 from lvs_agent.core.ipvs.model import Endpoint, Operation, Service, ServiceKey
 from lvs_agent.core.ledger import Ledger, address_entry, of_config
 from lvs_agent.core.model import Config, VirtualAddress
-from lvs_agent.core.quorum import desired_service, service_key
+from lvs_agent.core.quorum import desired_service
 from lvs_agent.core.routes import STATIC, Entry, Place
 
 IsUp = Callable[[ServiceKey, Endpoint], bool]
@@ -65,8 +65,12 @@ def ipvs_operations(
     """The operations on IPVS."""
     desired: dict[ServiceKey, Service] = {}
     for server in config.virtual_servers:
-        key = service_key(server)
-        desired[key] = desired_service(server, lambda endpoint, key=key: is_up(key, endpoint))  # type: ignore[misc]
+
+        def known(endpoint: Endpoint, identity: ServiceKey = server.identity) -> bool:
+            return is_up(identity, endpoint)
+
+        for key in server.services:
+            desired[key] = desired_service(server, key, known)
     return diff(desired, services, ledger.services)
 
 
@@ -154,7 +158,9 @@ def verdicts_of_status(status: Mapping[str, Any]) -> dict[tuple[ServiceKey, Endp
     for service in status.get("services") or []:
         for real in service.get("real_servers") or []:
             try:
-                key = ServiceKey(service["protocol"], service["address"], service["port"])
+                key = ServiceKey(
+                    service["protocol"], service["address"], service["port"], service.get("mark", 0)
+                )
                 found[key, Endpoint(real["address"], real["port"])] = bool(real["up"])
             except (KeyError, TypeError):
                 continue

@@ -14,7 +14,7 @@ from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import Endpoint, Pool, ServiceKey
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, VirtualServer
-from lvs_agent.core.quorum import endpoint_of, service_key
+from lvs_agent.core.quorum import endpoint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class VerdictBook:
         self._names = {}
         self._checks = {}
         for server in config.virtual_servers:
-            key = service_key(server)
             for real in server.real_servers:
-                place = key, endpoint_of(real)
+                place = server.identity, endpoint_of(real)
                 self._names[server.name, real.name] = place
                 self._checks[place] = real.checks
 
     def note(self, verdict: Verdict) -> ServiceKey | None:
-        """Remember; the service whose pool may change by it, None when nothing changes."""
+        """Remember; the identity of the virtual server whose pool may change by it, None when
+        nothing changes."""
         if verdict.generation != self.generation:
             return None
         place = self._names.get((verdict.virtual_server, verdict.real_server))
@@ -87,14 +87,15 @@ class VerdictBook:
         for place in self._checks:
             key, endpoint = place
             if place not in self._known and key in pools:
-                up = endpoint in pools[key]
+                pool = pools[key]
+                up = (endpoint if endpoint.port else endpoint._replace(port=key.port)) in pool
                 self._known[place] = _Known(up, False, "as the kernel had it when we started")
 
-    def report(self, key: ServiceKey, server: VirtualServer) -> list[dict[str, object]]:
-        """The real servers of one service for the status."""
+    def report(self, server: VirtualServer) -> list[dict[str, object]]:
+        """The real servers of one virtual server for the status."""
         rows: list[dict[str, object]] = []
         for real in server.real_servers:
-            known = self._known.get((key, endpoint_of(real)), _ASSUMED)
+            known = self._known.get((server.identity, endpoint_of(real)), _ASSUMED)
             rows.append(
                 {
                     "name": real.name,

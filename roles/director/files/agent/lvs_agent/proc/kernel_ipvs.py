@@ -25,7 +25,7 @@ from lvs_agent.core.ipvs.model import (
 )
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, VirtualServer
-from lvs_agent.core.quorum import desired_service, service_key
+from lvs_agent.core.quorum import desired_service
 from lvs_agent.core.verdicts import VerdictBook
 from lvs_agent.proc.kernel_report import service_report
 from lvs_agent.proc.loop import Loop, Timer
@@ -90,16 +90,18 @@ class IpvsKeeper:
         self._timer = loop.call_at(loop.now_ns() + delay_ns, self._load)
 
     def _set_servers(self, config: Config) -> None:
-        self._servers = {service_key(server): server for server in config.virtual_servers}
+        self._servers = {
+            key: server for server in config.virtual_servers for key in server.services
+        }
         self._owned.update(self._servers)
 
     # What is told
 
     def verdict(self, verdict: Verdict) -> None:
         """Take note; the table follows in this turn of the loop. Other generations are ignored."""
-        key = self._book.note(verdict)
-        if key is not None:
-            self._mark((key,))
+        identity = self._book.note(verdict)
+        if identity is not None:
+            self._mark(self._servers[identity].services)
 
     def verdicts_complete(self, generation: int) -> None:
         """Every verdict was told: a successor may begin."""
@@ -169,7 +171,9 @@ class IpvsKeeper:
         return diff_service(self._desired(key), known)
 
     def _desired(self, key: ServiceKey) -> Service:
-        return desired_service(self._servers[key], lambda endpoint: self._book.is_up(key, endpoint))
+        server = self._servers[key]
+        identity = server.identity
+        return desired_service(server, key, lambda endpoint: self._book.is_up(identity, endpoint))
 
     def _bring(self, batch: dict[ServiceKey, list[Operation]]) -> bool:
         """Apply; what is refused is read again and tried once more. False: IPVS is unusable."""
@@ -329,11 +333,12 @@ class IpvsKeeper:
                 self._in_trouble(error)
         return [
             service_report(
+                key,
                 server,
                 self._known.get(key),
                 self._counters.get(key, (Counters(), {})),
                 error=self._refused.get(key) or self._trouble,
-                real_servers=self._book.report(key, server),
+                real_servers=self._book.report(server) if key == server.identity else [],
             )
             for key, server in self._servers.items()
         ]

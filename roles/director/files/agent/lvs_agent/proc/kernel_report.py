@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from lvs_agent.adapters.ipvs_answers import Counters
 from lvs_agent.core import addresses as rules
 from lvs_agent.core.host import Host
-from lvs_agent.core.ipvs.model import Endpoint, Service
+from lvs_agent.core.ipvs.model import Endpoint, Service, ServiceKey
 from lvs_agent.core.messages import LinkState
 from lvs_agent.core.model import VirtualAddress, VirtualServer
 
@@ -55,6 +55,7 @@ def addresses_report(
 
 
 def service_report(
+    key: ServiceKey,
     server: VirtualServer,
     known: Service | None,
     done: tuple[Counters, dict[Endpoint, Counters]],
@@ -65,7 +66,7 @@ def service_report(
     """An entry of `services`: `destinations` is what the kernel has, `real_servers` what is
     configured, with the verdicts."""
     counters, per_destination = done
-    names = {(real.address, real.port): real.name for real in server.real_servers}
+    names = {(real.address, real.port or key.port): real.name for real in server.real_servers}
     destinations: list[dict[str, object]] = []
     for endpoint, destination in (known.pool if known else {}).items():
         its = per_destination.get(endpoint, Counters())
@@ -76,6 +77,9 @@ def service_report(
                 "name": names.get((endpoint.address, endpoint.port)),
                 "weight": destination.weight,
                 "forwarding": destination.forwarding,
+                "tunnel": str(destination.tunnel) if destination.tunnel else None,
+                "upper_threshold": destination.upper_threshold,
+                "lower_threshold": destination.lower_threshold,
                 "active": its.active or 0,
                 "inactive": its.inactive or 0,
                 **_traffic(its),
@@ -83,11 +87,14 @@ def service_report(
         )
     return {
         "name": server.name,
-        "protocol": server.protocol,
-        "address": server.address,
-        "port": server.port,
-        "scheduler": server.scheduler,
-        "persistence_timeout": server.persistence_timeout_s,
+        "group": server.group,
+        "service": str(key),
+        "protocol": key.protocol,
+        "address": key.address,
+        "port": key.port,
+        "mark": key.mark,
+        "scheduler": server.settings.scheduler,
+        "persistence_timeout": server.settings.persistence_timeout_s,
         "in_kernel": known is not None,
         "error": error,
         **_traffic(counters),

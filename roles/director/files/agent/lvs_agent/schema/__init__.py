@@ -14,9 +14,11 @@ from __future__ import annotations
 from lvs_agent.schema.addresses import NEXTHOP, VIRTUAL_IPADDRESS, VIRTUAL_ROUTE, VIRTUAL_RULE
 from lvs_agent.schema.checks import HTTP_GET, TCP_CHECK, URL
 from lvs_agent.schema.document import DOCUMENT, UP_DOWN_DELAY
+from lvs_agent.schema.forwarding import LB_KIND, SCHEDULERS
 from lvs_agent.schema.global_defs import GLOBAL_DEFS, LVS_SYNC_DAEMON
+from lvs_agent.schema.groups import GROUP_MEMBER, VIRTUAL_SERVER_GROUP
 from lvs_agent.schema.inherited import INHERITED
-from lvs_agent.schema.ipvs import REAL_SERVER, SCHEDULERS, SORRY_SERVER, VIRTUAL_SERVER
+from lvs_agent.schema.ipvs import REAL_SERVER, SORRY_SERVER, VIRTUAL_SERVER
 from lvs_agent.schema.kinds import Block, Kind, Option
 from lvs_agent.schema.mail import SMTP_SERVER
 from lvs_agent.schema.tracking import (
@@ -40,8 +42,10 @@ __all__ = [
     "BFD_INSTANCE",
     "DOCUMENT",
     "GLOBAL_DEFS",
+    "GROUP_MEMBER",
     "HTTP_GET",
     "INHERITED",
+    "LB_KIND",
     "LVS_SYNC_DAEMON",
     "NEXTHOP",
     "NOT_SUPPORTED",
@@ -59,6 +63,7 @@ __all__ = [
     "VIRTUAL_ROUTE",
     "VIRTUAL_RULE",
     "VIRTUAL_SERVER",
+    "VIRTUAL_SERVER_GROUP",
     "VRRP_INSTANCE",
     "VRRP_SCRIPT",
     "VRRP_SYNC_GROUP",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lvs_agent.schema.addresses import VIRTUAL_IPADDRESS, VIRTUAL_ROUTE, VIRTUAL_RULE
 from lvs_agent.schema.global_defs import GLOBAL_DEFS
+from lvs_agent.schema.groups import VIRTUAL_SERVER_GROUP
 from lvs_agent.schema.ipvs import VIRTUAL_SERVER
 from lvs_agent.schema.kinds import Block, Kind, Option, blocks, seconds
 from lvs_agent.schema.tracking import (
@@ -82,6 +83,12 @@ DOCUMENT = Block(
             UP_DOWN_DELAY,
             256,
             "Delays by interface, against links that flap.",
+        ),
+        _named(
+            "virtual_server_groups",
+            VIRTUAL_SERVER_GROUP,
+            4096,
+            "Groups of virtual addresses and firewall marks, by name.",
         ),
         _named(
             "virtual_servers",

@@ -7,12 +7,9 @@ Owns those options.
 from __future__ import annotations
 
 from lvs_agent.schema.checks import CHECKS
-from lvs_agent.schema.kinds import Block, Kind, Option
-
-# IPVS schedulers of the Linux kernel 6.1 (net/netfilter/ipvs/Kconfig).
-SCHEDULERS = (
-    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "mh", "sed", "nq", "fo", "ovf", "twos",
-)  # fmt: skip
+from lvs_agent.schema.forwarding import LB_ALGO_OPTIONS, LB_KIND, PERSISTENCE_OPTIONS
+from lvs_agent.schema.groups import IP_FAMILY, MARK
+from lvs_agent.schema.kinds import Block, Kind, Option, integer
 
 _PORT = Option(
     name="port",
@@ -23,12 +20,25 @@ _PORT = Option(
     default_doc="the virtual server's port",
 )
 
+_LB_KIND = Option(
+    name="lb_kind",
+    kind=Kind.BLOCK,
+    block=LB_KIND,
+    doc="Forwarding method to this server.",
+    default_doc="the virtual server's lb_kind",
+)
+
+_WEIGHTS = (0, 2**31 - 1)
+# The kernel compares them as signed numbers with its count of connections.
+_THRESHOLDS = (0, 2**31 - 1)
+
 SORRY_SERVER = Block(
     name="sorry_server",
     doc="Server that answers while every real server is dead.",
     options=(
-        Option(name="ip", kind=Kind.IPV4, required=True, doc="Address.", example="127.0.0.1"),
+        Option(name="ip", kind=Kind.IP, required=True, doc="Address.", example="127.0.0.1"),
         _PORT,
+        _LB_KIND,
     ),
 )
 
@@ -36,15 +46,28 @@ REAL_SERVER = Block(
     name="real_server",
     doc="A server that does the work.",
     options=(
-        Option(name="ip", kind=Kind.IPV4, required=True, doc="Address.", example="172.16.1.3"),
+        Option(name="ip", kind=Kind.IP, required=True, doc="Address.", example="172.16.1.3"),
         _PORT,
-        Option(
-            name="weight",
-            kind=Kind.INTEGER,
-            minimum=0,
-            maximum=2**31 - 1,
-            default=1,
-            doc="Share of the load, for schedulers that weigh; 0 takes no new connections.",
+        integer(
+            "weight",
+            "Share of the load, for schedulers that weigh; 0 takes no new connections.",
+            _WEIGHTS,
+            default_doc="the virtual server's weight",
+        ),
+        _LB_KIND,
+        integer(
+            "uthreshold",
+            "Connections above which it gets no new ones, until lthreshold.",
+            _THRESHOLDS,
+            default=0,
+            default_doc="0, no limit",
+        ),
+        integer(
+            "lthreshold",
+            "Connections below which it gets new ones again.",
+            _THRESHOLDS,
+            default=0,
+            default_doc="0, which is three quarters of uthreshold",
         ),
         *CHECKS,
     ),
@@ -55,48 +78,42 @@ VIRTUAL_SERVER = Block(
     doc="A service on a virtual address, balanced over real servers by IPVS.",
     options=(
         Option(
-            name="ip", kind=Kind.IPV4, required=True, doc="Virtual address.", example="172.16.1.254"
+            name="ip",
+            kind=Kind.IP,
+            doc="Virtual address.",
+            default_doc="none: fwmark or group says what is meant",
+            example="172.16.1.254",
         ),
         Option(
             name="port",
             kind=Kind.INTEGER,
-            required=True,
             minimum=1,
             maximum=65535,
             doc="Virtual port.",
+            default_doc="all ports, where persistent",
             example=80,
+        ),
+        MARK,
+        IP_FAMILY,
+        Option(
+            name="group",
+            kind=Kind.STRING,
+            minimum=1,
+            maximum=255,
+            doc="Name in virtual_server_groups: the addresses and marks of that group.",
+            example="web",
         ),
         Option(
             name="protocol",
             kind=Kind.CHOICE,
-            choices=("TCP", "UDP"),
+            choices=("TCP", "UDP", "SCTP"),
             default="TCP",
             doc="Transport protocol.",
         ),
-        Option(
-            name="lb_algo",
-            kind=Kind.CHOICE,
-            choices=SCHEDULERS,
-            default="wlc",
-            doc="IPVS scheduler (ipvsadm(8)).",
-        ),
-        Option(
-            name="lb_kind",
-            kind=Kind.CHOICE,
-            choices=("DR",),
-            default="DR",
-            doc="Forwarding method: DR is direct routing.",
-        ),
-        Option(
-            name="persistence_timeout",
-            kind=Kind.INTEGER,
-            unit="s",
-            minimum=0,
-            maximum=2678400,
-            default=0,
-            doc="How long a client stays with its real server; 0 for no persistence.",
-            example=360,
-        ),
+        *LB_ALGO_OPTIONS,
+        Option(name="lb_kind", kind=Kind.BLOCK, block=LB_KIND, default="DR", doc=LB_KIND.doc),
+        *PERSISTENCE_OPTIONS,
+        integer("weight", "Weight of the real servers that say none.", _WEIGHTS, default=1),
         Option(
             name="delay_loop",
             kind=Kind.SECONDS,

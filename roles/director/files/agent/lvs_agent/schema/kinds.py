@@ -22,6 +22,8 @@ class Kind(StrEnum):
     CHOICE = "choice"
     IPV4 = "IPv4 address"
     IP = "IP address"
+    IP_RANGE = "IP address, range or network"
+    NETMASK = "netmask or prefix length"
     CIDR = "IP address with optional /prefix"
     PREFIX = "IP prefix"
     BROADCAST = "IPv4 address, + or -"
@@ -47,7 +49,7 @@ class Option:
 
     `minimum`/`maximum` bound a number, or the length of a string or a list. `default` None means
     "not set"; `default_doc` says in words what then holds. `block` describes the value of the
-    three block kinds.
+    three block kinds. `true_means` is the number that true stands for, 0 being false.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Option:
     choices: tuple[str, ...] = ()
     example: object = None
     secret: bool = False
+    true_means: int | None = None
     block: Block | None = None
 
 

@@ -134,7 +134,7 @@ NOT_SUPPORTED: dict[str, str] = {
     ),
     **dict.fromkeys(
         ("nftables_ipvs", "nftables_ipvs_priority", "nftables_ipvs_start_fwmark"),
-        "groups of virtual servers by firewall mark are not built; write each virtual server",
+        "give the packets a mark by a rule of your own, and write a virtual server with fwmark",
     ),
     # VRRP
     **dict.fromkeys(
@@ -170,5 +170,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "lvs_flush_onstop": "the agent removes its services when it stops; remove it",
     "checker_log_all_failures": "lvsctl status has each check's last result; remove it",
     "rs_init_notifies": "only changes are told; ask lvsctl status for what holds",
-    "virtual_server_group": "write one virtual server for each address",
+    "virtual_server_group": f"{_REPLACED}: virtual_server_groups",
+    "sorry_server_lvs_method": "is lb_kind in sorry_server",
 }  # fmt: skip

@@ -25,14 +25,15 @@ from lvs_agent.core.health.check import (
     standing,
     target,
 )
+from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, RealServer, VirtualServer
 
 # A reason is for people: about one line of the journal.
 _REASON_CHARACTERS = 300
 
-# Protocol, virtual address, virtual port, address, port: what makes two the same to IPVS.
-ServerKey = tuple[str, str, int, str, int]
+# The virtual server's identity, address, port: what makes two the same to IPVS.
+ServerKey = tuple[ServiceKey, str, int]
 
 
 _NOT_CHECKED = CheckState()
@@ -81,8 +82,8 @@ class Server:
     @property
     def key(self) -> ServerKey:
         """What makes it the same real server in another configuration."""
-        virtual, real = self.virtual, self.real
-        return virtual.protocol, virtual.address, virtual.port, real.address, real.port
+        real = self.real
+        return self.virtual.identity, real.address, real.port
 
     @property
     def name(self) -> str:
@@ -92,8 +93,8 @@ class Server:
     def __str__(self) -> str:
         virtual, real = self.virtual, self.real
         return (
-            f"real server {real.name} ({real.address}:{real.port}) of virtual server"
-            f" {virtual.name} ({virtual.protocol} {virtual.address}:{virtual.port})"
+            f"real server {real.name} ({Endpoint(real.address, real.port)}) of virtual server"
+            f" {virtual.name} ({virtual.identity})"
         )
 
 
@@ -130,7 +131,7 @@ class Board:
     def configure(self, config: Config, generation: int) -> Difference:
         """Take over `config`; equal checks keep their state, the same real servers their verdict.
 
-        A real server is the same by protocol, virtual address and port, address and port.
+        A real server is the same by its virtual server's identity, address and port.
         """
         before = {server.key: server.held for server in self._servers}
         old, self._watched, self._servers = self._watched, {}, []

@@ -16,53 +16,121 @@ from typing import NamedTuple
 
 
 class ServiceKey(NamedTuple):
-    """What makes a service unique: `protocol` "TCP" or "UDP", IPv4 address text, port."""
+    """What makes a service unique, in one of two ways.
+
+    `protocol` "TCP", "UDP" or "SCTP", address text, port (0: all ports). Or a firewall mark:
+    `protocol` MARKED, the family's unspecified address, port 0, and `mark` (`marked` makes one).
+    """
 
     protocol: str
     address: str
     port: int
+    mark: int = 0
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self.address else 4
 
     def __str__(self) -> str:
-        return f"{self.protocol} {self.address}:{self.port}"
+        if self.mark:
+            return f"mark {self.mark} (IPv{self.family})"
+        return f"{self.protocol} {_place(self.address, self.port)}"
+
+
+MARKED = "FWM"
+_UNSPECIFIED = {4: "0.0.0.0", 6: "::"}
+
+
+def marked(mark: int, family: int) -> ServiceKey:
+    """The service of the packets that the firewall marks so, IPv4 or IPv6."""
+    return ServiceKey(MARKED, _UNSPECIFIED[family], 0, mark)
 
 
 class Endpoint(NamedTuple):
-    """What makes a destination unique within its service: IPv4 address text, port."""
+    """What makes a destination unique within its service: address text, port (0: as it came)."""
 
     address: str
     port: int
 
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self.address else 4
+
     def __str__(self) -> str:
-        return f"{self.address}:{self.port}"
+        return _place(self.address, self.port)
+
+
+def _place(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+class Tunnel(NamedTuple):
+    """An encapsulation other than plain IP in IP, which is None.
+
+    `kind` "gue" or "gre"; `port` is that of GUE; `checksum` "nocsum", "csum" or "remcsum" (GUE).
+    """
+
+    kind: str
+    port: int = 0
+    checksum: str = "nocsum"
+
+    def __str__(self) -> str:
+        port = f" port {self.port}" if self.port else ""
+        return f"{self.kind}{port} {self.checksum}"
 
 
 class Destination(NamedTuple):
     """How a destination takes part. `forwarding`: "DR", "NAT", "TUN", "LOCAL" or "BYPASS".
 
-    A threshold of 0 is no limit (IPVS_DEST_ATTR_U_THRESH, _L_THRESH; linux/ip_vs.h).
+    A threshold of 0 is no limit (IPVS_DEST_ATTR_U_THRESH, _L_THRESH; linux/ip_vs.h). `tunnel` is
+    None for all but TUN.
     """
 
     weight: int
     forwarding: str
     upper_threshold: int = 0
     lower_threshold: int = 0
+    tunnel: Tunnel | None = None
 
 
 Pool = Mapping[Endpoint, Destination]
+
+
+def service_pool(key: ServiceKey, pool: Pool) -> Pool:
+    """`pool` as service `key` has it: port 0 becomes the service's own."""
+    if key.port == 0 or all(endpoint.port for endpoint in pool):
+        return pool
+    return {
+        endpoint if endpoint.port else Endpoint(endpoint.address, key.port): destination
+        for endpoint, destination in pool.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
     """What SET_SERVICE can change. `persistence_timeout_s` 0: not persistent.
 
-    `persistence_netmask`: clients of one such network go to the same destination.
+    `persistence_prefix`: clients of one network of that length go to the same destination; None:
+    each client by itself. `persistence_engine`: the kernel's module that finds the client in the
+    packet ("sip"). `scheduler_flags`: IP_VS_SVC_F_SCHED1 to 3 (SCHEDULER_FLAGS has their names).
     """
 
     scheduler: str
     persistence_timeout_s: int = 0
-    persistence_netmask: str = "255.255.255.255"
+    persistence_prefix: int | None = None
+    persistence_engine: str | None = None
     one_packet: bool = False
     scheduler_flags: int = 0
+
+
+# linux/ip_vs.h: IP_VS_SVC_F_SCHED1 (0x8) to SCHED3, and what sh and mh take them for.
+SCHEDULER_FLAGS = {
+    "flag-1": 0x08, "flag-2": 0x10, "flag-3": 0x20,
+    "sh-fallback": 0x08, "sh-port": 0x10,
+    "mh-fallback": 0x08, "mh-port": 0x10,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

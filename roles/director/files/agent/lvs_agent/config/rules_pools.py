@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules about real servers and sorry servers, and how packets get to them.
+
+Owns them. Must never repeat a range (`schema/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lvs_agent.config import derive_ipvs
+from lvs_agent.config.addresses import family_of
+from lvs_agent.config.report import Report
+from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
+
+Values = dict[str, Any]
+
+
+def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Report) -> str | None:
+    """Report every broken rule about the servers behind `keys`; the path of the first whose family
+    is not that of its virtual server, if any."""
+    _tunnel(server["lb_kind"], f"{path}.lb_kind", report)
+    _unique(server, keys, path, report)
+    families = {key.family for key in keys}
+    mixed: str | None = None
+    for where, holder in _holders(server, path):
+        if holder["lb_kind"] is not None:
+            _tunnel(holder["lb_kind"], f"{where}.lb_kind", report)
+        method, _ = derive_ipvs.forwarding(holder, server)
+        _port(holder["port"], method, keys, f"{where}.port", report)
+        if families != {family_of(holder["ip"])}:
+            mixed = mixed or f"{where}.ip"
+            _mixed(holder["ip"], method, f"{where}.ip", report)
+    for name, real in server["real_servers"].items():
+        _thresholds(real, f"{path}.real_servers.{name}", report)
+    return mixed
+
+
+def _holders(server: Values, path: str) -> Iterator[tuple[str, Values]]:
+    for name, real in server["real_servers"].items():
+        yield f"{path}.real_servers.{name}", real
+    if server["sorry_server"] is not None:
+        yield f"{path}.sorry_server", server["sorry_server"]
+
+
+def _unique(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Report) -> None:
+    usual = derive_ipvs.common_port(keys)
+    seen: dict[Endpoint, str] = {}
+    without_port: dict[str, str] = {}
+    for name, real in server["real_servers"].items():
+        where = f"{path}.real_servers.{name}"
+        endpoint = Endpoint(real["ip"], real["port"] or usual)
+        other = seen.setdefault(endpoint, where)
+        if other != where:
+            report(where, f"{endpoint} is already {other}; remove one of the two")
+        if not endpoint.port:
+            without_port[endpoint.address] = where
+    for endpoint, where in seen.items():
+        if endpoint.port and endpoint.address in without_port and len(keys) > 1:
+            report(
+                where,
+                f"{endpoint} may be {without_port[endpoint.address]} too, which has the port of"
+                " each service; name the port of both, or of neither",
+            )
+
+
+def _port(
+    port: int | None, method: str, keys: tuple[ServiceKey, ...], path: str, report: Report
+) -> None:
+    """Only NAT changes packets. Behind a firewall mark the port is that of the checks."""
+    for key in keys:
+        if port is None or port == key.port or key.mark:
+            continue
+        if method != "NAT":
+            name = "direct routing" if method == "DR" else "a tunnel"
+            wanted = f"must be {key.port}, or be left out" if key.port else "must be left out"
+            report(path, f"{name} cannot change the port: {port} {wanted}")
+            return
+        if not key.port:
+            report(path, f"cannot be {port}: the virtual server takes all ports; leave it out")
+            return
+
+
+def _mixed(address: str, method: str, path: str, report: Report) -> None:
+    """net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_genl_set_cmd(): tunnels only."""
+    if method != "TUN":
+        family = family_of(address)
+        report(
+            path,
+            f"{address} is IPv{family} and the virtual server is not: {method} cannot cross that;"
+            " use a real server of the same family, or lb_kind: TUN",
+        )
+
+
+def _tunnel(kind: Values, path: str, report: Report) -> None:
+    method, encapsulation = kind["method"], kind["type"] or "ipip"
+    if method != "TUN":
+        for option in ("type", "port", "checksum"):
+            if kind[option] is not None:
+                report(f"{path}.{option}", f"belongs to TUN, not to {method}; remove it")
+        return
+    if encapsulation == "gue" and kind["port"] is None:
+        report(f"{path}.port", "is required for gue; 6080 is usual")
+    if encapsulation != "gue" and kind["port"] is not None:
+        report(f"{path}.port", f"belongs to gue, not to {encapsulation}; remove it")
+    checksum = kind["checksum"]
+    if encapsulation == "ipip" and checksum is not None:
+        report(f"{path}.checksum", "IP in IP has none; remove it, or set type: gue or gre")
+    if encapsulation == "gre" and checksum == "remcsum":
+        report(f"{path}.checksum", "gre has nocsum and csum; remcsum is for gue")
+
+
+def _thresholds(real: Values, path: str, report: Report) -> None:
+    upper, lower = real["uthreshold"], real["lthreshold"]
+    if lower > upper:
+        wanted = f"must not be above uthreshold ({upper})" if upper else "needs a uthreshold"
+        report(f"{path}.lthreshold", f"{wanted}; set uthreshold to more than {lower}")
