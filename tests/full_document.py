@@ -82,4 +82,56 @@ FULL: dict[str, Any] = {
     "static_routes": ["10.6.0.0/16 via 10.7.0.2"],
     "static_rules": ["to 10.6.0.0/16 lookup 7 pref 5"],
     "interface_up_down_delays": {"eth0": "1 2", "eth1": {"down": 3}, "eth2": "0.5"},
+    "virtual_server_groups": {
+        "farm": {
+            "members": [
+                "10.0.0.20-23 80-81",
+                "10.0.1.0/30 443",
+                "fwmark 7",
+                {"ip": "10.0.0.24", "port": 80},
+            ]
+        },
+        "six": {"members": "2001:db8::a-c 53"},
+    },
+    "virtual_servers": {
+        "farm": {
+            "group": "farm",
+            "lb_kind": "NAT",
+            "lb_algo": "mh",
+            "mh_port": True,
+            "mh_fallback": True,
+            "weight": 5,
+            "real_servers": {
+                "a": {"ip": "10.1.0.1", "port": 8080, "uthreshold": 9, "lthreshold": 3},
+                "b": {"ip": "10.1.0.2", "weight": 0, "lb_kind": {"method": "DR"}},
+            },
+            "sorry_server": {"ip": "10.1.0.3", "lb_kind": "TUN type gre csum"},
+        },
+        "dns": {
+            "group": "six",
+            "protocol": "UDP",
+            "ops": True,
+            "lb_algo": "sh",
+            "sh_port": True,
+            "sh_fallback": True,
+            "lb_kind": "TUN type gue port 6080 remcsum",
+            "real_servers": {"a": {"ip": "2001:db8:1::1"}},
+        },
+        "all": {
+            "ip": "10.0.0.30",
+            "persistence_timeout": True,
+            "persistence_granularity": "255.255.255.0",
+            "flag_1": True,
+            "real_servers": {"a": {"ip": "10.1.0.1"}},
+        },
+        "marked": {
+            "fwmark": 8,
+            "ip_family": "inet6",
+            "protocol": "UDP",
+            "persistence_timeout": 60,
+            "persistence_granularity": 64,
+            "persistence_engine": "sip",
+            "real_servers": {"a": {"ip": "2001:db8:1::1"}},
+        },
+    },
 }

@@ -7,6 +7,7 @@ import copy
 import json
 from typing import Any
 
+import bad_ipvs_documents
 import bad_vrrp_documents
 import pytest
 from bad_documents import GOOD, SLIPS, Slip
@@ -25,7 +26,11 @@ def errors_of(text: str) -> list[str]:
     return [str(error) for error in caught.value.errors]
 
 
-@pytest.mark.parametrize("slip", [*SLIPS, *bad_vrrp_documents.SLIPS], ids=lambda slip: slip.name)
+@pytest.mark.parametrize(
+    "slip",
+    [*SLIPS, *bad_vrrp_documents.SLIPS, *bad_ipvs_documents.SLIPS],
+    ids=lambda slip: slip.name,
+)
 def test_a_slip_is_one_error_with_its_path_and_what_to_do(slip: Slip) -> None:
     (error,) = errors_of(json.dumps(slip.document()))
     assert error.startswith(f"{slip.path}: ")

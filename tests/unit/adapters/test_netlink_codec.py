@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from lvs_agent.core.ipvs.model import (
     ServiceSettings,
     SetDestination,
     SetService,
+    Tunnel,
     marked,
 )
 from lvs_agent.core.model import VirtualAddress
@@ -83,8 +85,49 @@ def test_service_carries_scheduler_persistence_and_netmask() -> None:
     assert (flags["flags"], flags["mask"]) == (1, 0x3D)
 
 
+def test_service_over_ipv6_carries_prefix_length_engine_and_flags() -> None:
+    settings = ServiceSettings(
+        scheduler="mh",
+        persistence_timeout_s=9,
+        persistence_prefix=64,
+        persistence_engine="sip",
+        one_packet=True,
+        scheduler_flags=0x18,
+    )
+    key = ServiceKey("SCTP", "2001:db8::80", 0)
+    service = ipvs(NewService(key, settings)).get_attr("IPVS_CMD_ATTR_SERVICE")
+    assert service.get_attr("IPVS_SVC_ATTR_AF") == 10
+    assert service.get_attr("IPVS_SVC_ATTR_PROTOCOL") == 132
+    assert service.get_attr("IPVS_SVC_ATTR_ADDR") == "2001:db8::80"
+    assert service.get_attr("IPVS_SVC_ATTR_PORT") == 0
+    assert service.get_attr("IPVS_SVC_ATTR_NETMASK") == "64.0.0.0"  # a number, not a mask
+    assert service.get_attr("IPVS_SVC_ATTR_PE_NAME") == "sip"
+    assert service.get_attr("IPVS_SVC_ATTR_FLAGS")["flags"] == 0x1D
+
+
+def test_firewall_mark_takes_the_place_of_protocol_address_and_port() -> None:
+    service = ipvs(DeleteService(marked(2**32 - 1, 6))).get_attr("IPVS_CMD_ATTR_SERVICE")
+    assert service.get_attr("IPVS_SVC_ATTR_AF") == 10
+    assert service.get_attr("IPVS_SVC_ATTR_FWMARK") == 2**32 - 1
+    for absent in ("PROTOCOL", "ADDR", "PORT"):
+        assert service.get_attr(f"IPVS_SVC_ATTR_{absent}") is None
+
+
+def test_tunnel_in_bytes() -> None:
+    """Golden bytes, as below: pyroute2 takes the port for a number of this host's byte order."""
+    gue = Destination(1, "TUN", tunnel=Tunnel("gue", 6080, "remcsum"))
+    plain = ipvs_codec.encode(FAMILY, NewDestination(KEY, ENDPOINT, Destination(1, "TUN")))
+    encoded = ipvs_codec.encode(FAMILY, NewDestination(KEY, ENDPOINT, gue))
+    tunnel = bytes.fromhex("0500 0d00 010000000600 0e00 17c0 00000600 0f00 0200 0000")
+    assert encoded.endswith(plain[-8:] + tunnel)
+    assert len(encoded) == len(plain) + len(tunnel)
+    decoded = ipvsmsg(encoded)
+    decoded.decode()
+    assert decoded.get_attr("IPVS_CMD_ATTR_DEST").get_attr("IPVS_DEST_ATTR_TUN_TYPE") == 1
+
+
 @given(
-    st.builds(Endpoint, st.ip_addresses(v=4).map(str), st.integers(0, 65_535)),
+    st.builds(Endpoint, st.ip_addresses().map(str), st.integers(0, 65_535)),
     st.builds(
         Destination,
         st.integers(0, 2**31 - 1),
@@ -98,9 +141,9 @@ def test_destination_is_read_by_pyroute2_as_it_was_meant(
     endpoint: Endpoint, destination: Destination
 ) -> None:
     found = ipvs(NewDestination(KEY, endpoint, destination)).get_attr("IPVS_CMD_ATTR_DEST")
-    assert found.get_attr("IPVS_DEST_ATTR_ADDR") == endpoint.address
+    assert ip_address(found.get_attr("IPVS_DEST_ATTR_ADDR")) == ip_address(endpoint.address)
     assert found.get_attr("IPVS_DEST_ATTR_PORT") == endpoint.port
-    assert found.get_attr("IPVS_DEST_ATTR_ADDR_FAMILY") == 2
+    assert found.get_attr("IPVS_DEST_ATTR_ADDR_FAMILY") == (10 if ":" in endpoint.address else 2)
     assert found.get_attr("IPVS_DEST_ATTR_WEIGHT") == destination.weight
     assert found.get_attr("IPVS_DEST_ATTR_U_THRESH") == destination.upper_threshold
     assert found.get_attr("IPVS_DEST_ATTR_L_THRESH") == destination.lower_threshold
@@ -206,6 +249,102 @@ def test_service_answer_is_decoded_and_kinds_that_are_never_ours_are_skipped() -
     assert service(AF=10, ADDR="2001:db8::1", NETMASK=None)[0].address == "2001:db8::1"
     assert service(FWMARK=7, PROTOCOL=None, ADDR=None, PORT=None)[0] == marked(7, 4)
     assert service(PROTOCOL=1) is None
+
+
+def as_the_kernel_answers(key: ServiceKey, endpoint: Endpoint, destination: Destination) -> bytes:
+    """The request that makes a destination, as an answer, with what the kernel adds to it: the
+    tunnel, which it tells of every destination, and counters (ip_vs_genl_fill_dest)."""
+    request = ipvs_codec.encode(FAMILY, NewDestination(key, endpoint, destination))[HEADER.size :]
+    (service_length,) = struct.unpack_from("=H", request, 4)
+    inner = request[4 + service_length + 4 :]
+    if destination.tunnel is None:
+        inner += bytes.fromhex("0500 0d00 000000000600 0e00 0000 00000600 0f00 0000 0000")
+    inner += b"".join(struct.pack("=HHI", 8, kind, kind) for kind in (7, 8, 9))
+    statistics = b"".join(struct.pack("=HHQ", 12, kind, 2**40 + kind) for kind in range(1, 6))
+    inner += struct.pack("=HH", 4 + len(statistics), 12) + statistics
+    return request[:4] + struct.pack("=HH", 4 + len(inner), 2) + inner
+
+
+tunnels = st.none() | st.builds(
+    Tunnel,
+    st.sampled_from(["gue", "gre"]),
+    st.integers(0, 65_535),
+    st.sampled_from(["nocsum", "csum", "remcsum"]),
+)
+
+
+@given(st.ip_addresses().map(str), st.integers(0, 65_535), tunnels, st.integers(0, 2**31 - 1))
+def test_what_is_encoded_is_decoded_alike_on_both_ways(
+    address: str, port: int, tunnel: Tunnel | None, number: int
+) -> None:
+    endpoint = Endpoint(address, port)
+    for destination in (
+        Destination(number, "TUN", number, 3, tunnel),
+        Destination(number, "NAT", 0, number),
+    ):
+        body = as_the_kernel_answers(KEY, endpoint, destination)
+        decoded = ipvs_answers.decode_destination(body)
+        assert decoded is not None
+        assert decoded[:2] == (endpoint, destination)
+        assert decoded == ipvs_answers._decode_destination(body)
+
+
+keys = st.builds(
+    ServiceKey,
+    st.sampled_from(["TCP", "UDP", "SCTP"]),
+    st.ip_addresses().map(str),
+    st.integers(0, 65_535),
+    st.just(0),
+) | st.builds(marked, st.integers(1, 2**32 - 1), st.sampled_from([4, 6]))
+
+
+@given(
+    keys,
+    st.builds(
+        ServiceSettings,
+        scheduler=st.sampled_from(["rr", "mh"]),
+        persistence_timeout_s=st.integers(0, 2**31),
+        persistence_prefix=st.none() | st.integers(1, 31),
+        persistence_engine=st.sampled_from([None, "sip"]),
+        one_packet=st.booleans(),
+        scheduler_flags=st.integers(0, 7).map(lambda bits: bits << 3),
+    ),
+)
+def test_service_is_decoded_as_it_was_encoded(key: ServiceKey, settings: ServiceSettings) -> None:
+    answer = ipvs_codec.encode(FAMILY, NewService(key, settings))[HEADER.size :]
+    decoded = ipvs_answers.decode_service(answer)
+    assert decoded is not None
+    assert decoded[:2] == (key, settings)
+
+
+def test_netmask_that_is_no_prefix_is_never_taken_for_one() -> None:
+    answer = ipvs_codec.encode(FAMILY, NewService(KEY, SETTINGS))[HEADER.size :]
+    odd = answer.replace(bytes.fromhex("0800 0900 ffffffff"), bytes.fromhex("0800 0900 ff00ffff"))
+    assert odd != answer
+    decoded = ipvs_answers.decode_service(odd)
+    assert decoded is not None
+    assert decoded[1].persistence_prefix == -1
+
+
+def test_tunnel_of_a_newer_kernel_is_told_by_number() -> None:
+    body = as_the_kernel_answers(KEY, ENDPOINT, Destination(1, "TUN", tunnel=Tunnel("gre")))
+    odd = body.replace(bytes.fromhex("0500 0d00 02"), bytes.fromhex("0500 0d00 09"))
+    decoded = ipvs_answers.decode_destination(odd)
+    assert decoded is not None
+    assert decoded[1].tunnel == Tunnel("9", 0, "nocsum")
+
+
+@given(st.binary(max_size=300), st.integers(0, 400), st.booleans())
+def test_answers_with_damage_raise_nothing(noise: bytes, place: int, is_service: bool) -> None:
+    body = (
+        ipvs_codec.encode(FAMILY, NewService(KEY, SETTINGS))[HEADER.size :]
+        if is_service
+        else as_the_kernel_answers(KEY, ENDPOINT, Destination(1, "TUN", tunnel=Tunnel("gre")))
+    )
+    ipvs_answers.decode_destination(body)
+    damaged = body[:place] + noise + body[place + len(noise) :]
+    ipvs_answers.decode_service(damaged)
+    ipvs_answers.decode_destination(damaged)
 
 
 @given(st.binary(max_size=300))

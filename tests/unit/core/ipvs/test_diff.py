@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lvs_agent.core.ipvs.diff import apply, describe, diff
+from lvs_agent.core.ipvs.diff import apply, diff
 from lvs_agent.core.ipvs.model import (
     DeleteDestination,
     DeleteService,
@@ -18,17 +18,38 @@ from lvs_agent.core.ipvs.model import (
     ServiceSettings,
     SetDestination,
     SetService,
+    Tunnel,
+    marked,
+    service_pool,
 )
+from lvs_agent.core.ipvs.text import describe
 
 KEYS = [ServiceKey("TCP", "192.0.2.80", 80), ServiceKey("UDP", "192.0.2.80", 80),
-        ServiceKey("TCP", "192.0.2.81", 443), ServiceKey("TCP", "192.0.2.99", 99)]  # fmt: skip
-ENDPOINTS = [Endpoint(f"192.0.2.{n}", 80) for n in range(1, 6)]
+        ServiceKey("SCTP", "2001:db8::80", 443), ServiceKey("TCP", "192.0.2.99", 0),
+        marked(7, 4), marked(7, 6)]  # fmt: skip
+ENDPOINTS = [*(Endpoint(f"192.0.2.{n}", 80) for n in range(1, 5)), Endpoint("2001:db8::1", 0)]
 settings = st.builds(
     ServiceSettings,
     scheduler=st.sampled_from(["rr", "wlc"]),
     persistence_timeout_s=st.sampled_from([0, 360]),
+    persistence_prefix=st.sampled_from([None, 24]),
+    persistence_engine=st.sampled_from([None, "sip"]),
+    one_packet=st.booleans(),
+    scheduler_flags=st.sampled_from([0, 8, 0x30]),
 )
-destinations = st.builds(Destination, st.integers(0, 3), st.sampled_from(["DR", "NAT"]))
+destinations = st.builds(
+    Destination,
+    st.integers(0, 3),
+    st.sampled_from(["DR", "NAT"]),
+    st.sampled_from([0, 9]),
+    st.sampled_from([0, 3]),
+    st.none(),
+) | st.builds(
+    Destination,
+    st.integers(0, 3),
+    st.just("TUN"),
+    tunnel=st.sampled_from([None, Tunnel("gue", 6080, "csum"), Tunnel("gre")]),
+)
 pools = st.dictionaries(st.sampled_from(ENDPOINTS), destinations)
 
 
@@ -120,3 +141,36 @@ def test_changes_are_described_for_people() -> None:
     )
     assert describe(NewService(key, persistent)).startswith("add service TCP 192.0.2.80:80")
     assert describe(DeleteDestination(key, ENDPOINTS[0])).startswith("remove 192.0.2.1:80 from")
+
+
+def test_tunnels_flags_and_thresholds_are_described() -> None:
+    gue = Destination(1, "TUN", 9, 3, Tunnel("gue", 6080, "csum"))
+    assert (
+        describe(NewDestination(marked(7, 6), ENDPOINTS[-1], gue))
+        == "add [2001:db8::1]:0 to mark 7 (IPv6) weight 1 forwarding TUN gue port 6080 csum"
+        " uthreshold 9 lthreshold 3"
+    )
+    plain = Destination(1, "TUN", 9, 3)
+    assert describe(SetDestination(KEYS[2], ENDPOINTS[-1], gue, plain)) == (
+        "change [2001:db8::1]:0 of SCTP [2001:db8::80]:443: tunnel ipip -> gue port 6080 csum"
+    )
+    sip = ServiceSettings(
+        scheduler="sh",
+        scheduler_flags=0x30,
+        one_packet=True,
+        persistence_timeout_s=5,
+        persistence_prefix=24,
+        persistence_engine="sip",
+    )
+    assert describe(SetService(KEYS[1], sip)) == (
+        "change service UDP 192.0.2.80:80 to scheduler sh sh-port flag-3 ops persistence_timeout 5"
+        " persistence_granularity 24 persistence_engine sip"
+    )
+
+
+def test_real_server_without_a_port_has_that_of_each_service() -> None:
+    pool = {Endpoint("192.0.2.1", 0): Destination(1, "DR")}
+    assert service_pool(KEYS[2], pool) == {Endpoint("192.0.2.1", 443): Destination(1, "DR")}
+    assert service_pool(marked(7, 4), pool) == pool
+    fixed = {Endpoint("192.0.2.1", 8080): Destination(1, "NAT")}
+    assert service_pool(KEYS[2], fixed) == fixed

@@ -26,11 +26,14 @@ from lvs_agent.adapters.netlink import (
 from lvs_agent.core.ipvs.model import (
     Destination,
     Endpoint,
+    NewDestination,
     NewService,
     Operation,
     Service,
     ServiceKey,
     ServiceSettings,
+    SetDestination,
+    SetService,
 )
 from lvs_agent.core.ipvs.sync import Half, SyncSettings
 
@@ -171,9 +174,20 @@ def _resolve(netlink: Netlink) -> int:
 
 def explain(operation: Operation, refusal: Refusal) -> str:
     """Why the kernel refused, and what to do, where that is known."""
-    if isinstance(operation, NewService) and refusal.errno == errno.ENOENT:
-        scheduler = operation.settings.scheduler
-        return f"the kernel has no scheduler {scheduler}: run `modprobe ip_vs_{scheduler}`"
+    if isinstance(operation, NewService | SetService) and refusal.errno == errno.ENOENT:
+        scheduler, engine = operation.settings.scheduler, operation.settings.persistence_engine
+        what = f"no scheduler {scheduler}: run `modprobe ip_vs_{scheduler}`"
+        if engine is not None:
+            what += f"; or no persistence engine {engine}: run `modprobe ip_vs_pe_{engine}`"
+        return f"the kernel has {what}"
+    if refusal.errno == errno.EAFNOSUPPORT:
+        return "the kernel's IPVS does not know IPv6"
+    if (
+        isinstance(operation, NewDestination | SetDestination)
+        and refusal.errno == errno.EINVAL
+        and operation.key.family != operation.endpoint.family
+    ):
+        return f"{refusal}: another family needs TUN, and no IPVS sync daemon that runs"
     if refusal.errno == errno.EPERM:
         return "not permitted: the process needs CAP_NET_ADMIN"
     return str(refusal)

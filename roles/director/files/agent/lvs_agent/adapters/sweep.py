@@ -162,7 +162,7 @@ def _remove_services(owned: Ledger, errors: list[str]) -> tuple[ServiceKey, ...]
     if not owned.services:
         return ()
     from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing, explain  # noqa: PLC0415
-    from lvs_agent.core.ipvs.diff import describe  # noqa: PLC0415
+    from lvs_agent.core.ipvs.text import describe  # noqa: PLC0415
 
     operations = [DeleteService(key) for key in sorted(owned.services)]
     ipvs = Ipvs()

@@ -13,8 +13,13 @@ from lvs_agent.config import derive_ipvs
 from lvs_agent.config.addresses import family_of
 from lvs_agent.config.report import Report
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
+from lvs_agent.schema.checks import CHECKS
 
 Values = dict[str, Any]
+
+_CHECKS_OF_PORTS = tuple(
+    option.name for option in CHECKS if option.block and option.block.option("connect_port")
+)
 
 
 def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Report) -> str | None:
@@ -34,7 +39,24 @@ def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Repor
             _mixed(holder["ip"], method, f"{where}.ip", report)
     for name, real in server["real_servers"].items():
         _thresholds(real, f"{path}.real_servers.{name}", report)
+    for where, name in _checks_without_port(server, derive_ipvs.common_port(keys), path).items():
+        report(where, f"is required: the real server {name} has no port to check; set it")
     return mixed
+
+
+def _checks_without_port(server: Values, usual: int, path: str) -> dict[str, str]:
+    """Path of the option that is missing -> the first real server that lacks it."""
+    found: dict[str, str] = {}
+    for name, real in server["real_servers"].items():
+        if real["port"] or usual:
+            continue
+        own = any(real[option.name] for option in CHECKS)
+        where, holder = (f"{path}.real_servers.{name}", real) if own else (path, server)
+        for option in _CHECKS_OF_PORTS:
+            for index, check in enumerate(holder[option] or ()):
+                if check["connect_port"] is None:
+                    found.setdefault(f"{where}.{option}[{index}].connect_port", name)
+    return found
 
 
 def _holders(server: Values, path: str) -> Iterator[tuple[str, Values]]:

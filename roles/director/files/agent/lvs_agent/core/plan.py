@@ -13,8 +13,9 @@ from typing import Any
 from lvs_agent.core import addresses as rules
 from lvs_agent.core import routes
 from lvs_agent.core.host import Host
-from lvs_agent.core.ipvs.diff import describe, diff
+from lvs_agent.core.ipvs.diff import diff
 from lvs_agent.core.ipvs.model import Endpoint, Operation, Service, ServiceKey
+from lvs_agent.core.ipvs.text import describe
 from lvs_agent.core.ledger import Ledger, address_entry, of_config
 from lvs_agent.core.model import Config, VirtualAddress
 from lvs_agent.core.quorum import desired_service

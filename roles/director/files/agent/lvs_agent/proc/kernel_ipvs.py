@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lvs_agent.adapters.ipvs_answers import Counters
 from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing, ServiceState, explain
-from lvs_agent.core.ipvs.diff import apply, describe, diff_service
+from lvs_agent.core.ipvs.diff import apply, diff_service
 from lvs_agent.core.ipvs.model import (
     DeleteService,
     Endpoint,
@@ -23,6 +23,7 @@ from lvs_agent.core.ipvs.model import (
     ServiceKey,
     ServiceSettings,
 )
+from lvs_agent.core.ipvs.text import describe
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, VirtualServer
 from lvs_agent.core.quorum import desired_service

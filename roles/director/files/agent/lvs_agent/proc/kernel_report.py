@@ -12,6 +12,7 @@ from lvs_agent.adapters.ipvs_answers import Counters
 from lvs_agent.core import addresses as rules
 from lvs_agent.core.host import Host
 from lvs_agent.core.ipvs.model import Endpoint, Service, ServiceKey
+from lvs_agent.core.ipvs.text import flag_names
 from lvs_agent.core.messages import LinkState
 from lvs_agent.core.model import VirtualAddress, VirtualServer
 
@@ -66,6 +67,7 @@ def service_report(
     """An entry of `services`: `destinations` is what the kernel has, `real_servers` what is
     configured, with the verdicts."""
     counters, per_destination = done
+    settings = server.settings
     names = {(real.address, real.port or key.port): real.name for real in server.real_servers}
     destinations: list[dict[str, object]] = []
     for endpoint, destination in (known.pool if known else {}).items():
@@ -93,8 +95,12 @@ def service_report(
         "address": key.address,
         "port": key.port,
         "mark": key.mark,
-        "scheduler": server.settings.scheduler,
-        "persistence_timeout": server.settings.persistence_timeout_s,
+        "scheduler": settings.scheduler,
+        "scheduler_flags": flag_names(settings),
+        "ops": settings.one_packet,
+        "persistence_timeout": settings.persistence_timeout_s,
+        "persistence_granularity": settings.persistence_prefix,
+        "persistence_engine": settings.persistence_engine,
         "in_kernel": known is not None,
         "error": error,
         **_traffic(counters),
