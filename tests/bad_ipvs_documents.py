@@ -53,6 +53,10 @@ def _mixed_with_sync_daemon(document: Document) -> None:
     web["real_servers"]["rs1"]["ip"] = "2001:db8::3"
 
 
+def _timeouts(document: Document) -> None:
+    document["global_defs"]["lvs_timeouts"] = {}
+
+
 _MEMBER = "virtual_server_groups.farm.members"
 
 SLIPS: tuple[Slip, ...] = (
@@ -142,6 +146,12 @@ SLIPS: tuple[Slip, ...] = (
         lb_kind="NAT",
         persistence_timeout=9,
         real_servers={"rs1": {"ip": "10.0.0.3", "port": 80}},
+    ),
+    Slip(
+        name="timeouts that say nothing",
+        spoil=_timeouts,
+        path="global_defs.lvs_timeouts",
+        words="set tcp, tcpfin or udp",
     ),
     Slip(
         name="address of a group that another virtual server has",

@@ -18,6 +18,7 @@ FULL: dict[str, Any] = {
         "router_id": "drct1",
         "vrrp_mcast_group4": "224.200.100.18",
         "lvs_sync_daemon": "eth1 inst VI_1 id 51 ttl 2",
+        "lvs_timeouts": "tcp 7200 udp 60",
         "notify_fifo": "/run/x/fifo",
         "notify_fifo_script": "/usr/local/bin/reader -v",
     },

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lvs_agent.adapters import address_netlink, ipvs_answers, ipvs_codec, rtnetlink
+from lvs_agent.adapters import address_netlink, ipvs_answers, ipvs_codec, ipvs_timeouts, rtnetlink
 from lvs_agent.adapters.netlink import HEADER, Refusal, _refusal, attributes, messages
 from lvs_agent.core.host_facts import (
     AddressChanged,
@@ -34,6 +34,7 @@ from lvs_agent.core.ipvs.model import (
     Tunnel,
     marked,
 )
+from lvs_agent.core.ipvs.timeouts import Timeouts
 from lvs_agent.core.model import VirtualAddress
 from pyroute2.netlink.generic.ipvs import ipvsmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
@@ -315,6 +316,20 @@ def test_service_is_decoded_as_it_was_encoded(key: ServiceKey, settings: Service
     decoded = ipvs_answers.decode_service(answer)
     assert decoded is not None
     assert decoded[:2] == (key, settings)
+
+
+def test_timeouts_are_read_as_they_were_set() -> None:
+    body = ipvs_timeouts.change(FAMILY, Timeouts(7200, 30, 60))[HEADER.size :]
+    assert body.hex(" ", 4) == (
+        "0c010000 08000400 201c0000 08000500 1e000000 08000600 3c000000"  # linux/ip_vs.h
+    )
+    assert ipvs_timeouts.decode(body) == Timeouts(7200, 30, 60)
+    assert ipvs_timeouts.decode(body[:-8]) is None
+
+
+@given(st.binary(max_size=100))
+def test_hostile_timeouts_raise_nothing(body: bytes) -> None:
+    ipvs_timeouts.decode(body)
 
 
 def test_netmask_that_is_no_prefix_is_never_taken_for_one() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IPVS in the kernel: services and destinations, and the sync daemon.
+"""IPVS in the kernel: services and destinations, timeouts, and the sync daemon.
 
 Owns the generic netlink conversation. Must never decide what to change.
 """
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lvs_agent.adapters import ipvs_answers, ipvs_codec, ipvs_sync
+from lvs_agent.adapters import ipvs_answers, ipvs_codec, ipvs_sync, ipvs_timeouts
 from lvs_agent.adapters.ipvs_answers import Counters
 from lvs_agent.adapters.ipvs_numbers import FAMILY_NAME
 from lvs_agent.adapters.netlink import (
@@ -36,6 +36,7 @@ from lvs_agent.core.ipvs.model import (
     SetService,
 )
 from lvs_agent.core.ipvs.sync import Half, SyncSettings
+from lvs_agent.core.ipvs.timeouts import Timeouts
 
 _NETLINK_GENERIC = 16  # linux/netlink.h; the socket module does not name it
 _GENL_ID_CTRL = 16  # linux/genetlink.h
@@ -136,6 +137,26 @@ class Ipvs:
                     destination_counters=per_destination,
                 )
         return states
+
+    def timeouts(self) -> Timeouts:
+        """The connection timeouts. Raises IpvsMissing, NetlinkError."""
+        netlink = self._open()
+        try:
+            bodies = netlink.dump(ipvs_timeouts.query(self._family))
+        except NetlinkError:
+            self.close()
+            raise
+        for body in bodies:
+            if (found := ipvs_timeouts.decode(body)) is not None:
+                return found
+        raise NetlinkError(errno.EPROTO, "IPVS does not tell its timeouts")
+
+    def set_timeouts(self, wanted: Timeouts) -> None:
+        """Change the connection timeouts. Raises IpvsMissing, NetlinkError."""
+        netlink = self._open()
+        refusal = netlink.transact([ipvs_timeouts.change(self._family, wanted)]).get(0)
+        if refusal is not None:
+            raise NetlinkError(refusal.errno, str(refusal))
 
     def sync_running(self) -> dict[Half, SyncSettings]:
         """The halves of the sync daemon that run. Raises IpvsMissing, NetlinkError."""

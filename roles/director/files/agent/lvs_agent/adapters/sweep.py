@@ -21,6 +21,8 @@ from lvs_agent.core.ledger import Ledger, LedgerAddress, LedgerRoute, LedgerRule
 
 # links.json of core/links_made.py; named here so that nothing is imported when there is none.
 _LINKS_FILE = "links.json"
+# That of adapters/ipvs_timeouts.py, likewise.
+_TIMEOUTS_FILE = "timeouts.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ def sweep(runtime_dir: Path) -> SweepReport:
     links = _remove_links(runtime_dir, errors)
     services = _remove_services(owned, errors)
     sync_daemon = owned.sync_daemon and stop_sync_daemon(errors)
+    _restore_timeouts(runtime_dir, errors)
     firewall = owned.firewall and remove_firewall(errors)
     if not errors and owned != Ledger():
         try:
@@ -182,6 +185,31 @@ def _remove_services(owned: Ledger, errors: list[str]) -> tuple[ServiceKey, ...]
     return tuple(
         operation.key for position, operation in enumerate(operations) if position not in refusals
     )
+
+
+def _restore_timeouts(runtime_dir: Path, errors: list[str]) -> None:
+    """Put IPVS's former timeouts back, if they were changed."""
+    if not (runtime_dir / _TIMEOUTS_FILE).exists():
+        return
+    from lvs_agent.adapters import ipvs_timeouts  # noqa: PLC0415 - see the module
+    from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing  # noqa: PLC0415
+    from lvs_agent.core.ipvs.timeouts import restored  # noqa: PLC0415
+
+    made, wrong = ipvs_timeouts.read(runtime_dir)
+    if wrong:
+        errors.append(wrong)
+    if made is None:
+        return
+    ipvs = Ipvs()
+    try:
+        ipvs.set_timeouts(restored(made, ipvs.timeouts()))
+        ipvs_timeouts.write(runtime_dir, None)
+    except IpvsMissing:
+        return  # no module, no timeouts
+    except OSError as error:
+        errors.append(f"IPVS timeouts: {error.strerror}")
+    finally:
+        ipvs.close()
 
 
 def stop_sync_daemon(errors: list[str]) -> bool:

@@ -85,7 +85,7 @@ def _warnings(status: Item, agent: Item) -> Iterator[str]:
 
 def _kernel_warnings(status: Item) -> Iterator[str]:
     """What the kernel does not do for us beside addresses and services."""
-    for part in ("firewall", "sync_daemon"):
+    for part in ("firewall", "sync_daemon", "timeouts"):
         if error := (status.get(part) or {}).get("error"):
             yield f"{part}: {error}"
     for link in status.get("links", []):

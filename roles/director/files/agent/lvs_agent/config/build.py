@@ -21,6 +21,7 @@ from lvs_agent.core.model import (
     Fifo,
     GlobalDefs,
     InterfaceDelay,
+    LvsTimeouts,
     Mail,
     SyncDaemon,
     TrackFile,
@@ -81,6 +82,7 @@ def _global_defs(values: dict[str, Any]) -> GlobalDefs:
         lvs_notify_fifo=_fifo("lvs_notify_fifo", global_defs),
         mail_real_servers=mail_checks and not global_defs["no_checker_emails"],
         mail_faults=not global_defs["no_email_faults"],
+        timeouts=_timeouts(global_defs["lvs_timeouts"]),
         sync_daemon=_sync_daemon(global_defs["lvs_sync_daemon"], values["vrrp_instances"]),
         interface_delays=tuple(
             InterfaceDelay(
@@ -120,6 +122,12 @@ def _fifo(name: str, values: dict[str, Any]) -> Fifo | None:
         secure=values["enable_script_security"],
     )
     return Fifo(path=values[name], reader=reader)
+
+
+def _timeouts(values: dict[str, Any] | None) -> LvsTimeouts | None:
+    if values is None:
+        return None
+    return LvsTimeouts(tcp_s=values["tcp"], tcpfin_s=values["tcpfin"], udp_s=values["udp"])
 
 
 def _sync_daemon(values: dict[str, Any] | None, instances: dict[str, Any]) -> SyncDaemon | None:

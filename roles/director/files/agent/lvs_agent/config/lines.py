@@ -16,6 +16,7 @@ from lvs_agent.schema import (
     GROUP_MEMBER,
     LB_KIND,
     LVS_SYNC_DAEMON,
+    LVS_TIMEOUTS,
     NEXTHOP,
     SMTP_SERVER,
     UNICAST_PEER,
@@ -67,6 +68,7 @@ _GRAMMARS: dict[str, _Grammar] = {
     USE_VMAC.name: _Grammar(positional=("name", "mac")),
     SMTP_SERVER.name: _Grammar(positional=("host", "port")),
     LVS_SYNC_DAEMON.name: _Grammar(positional=("interface",)),
+    LVS_TIMEOUTS.name: _Grammar(),
     UP_DOWN_DELAY.name: _Grammar(positional=("down", "up")),
     LB_KIND.name: _Grammar(
         positional=("method",),

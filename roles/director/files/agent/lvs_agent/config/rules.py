@@ -34,6 +34,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     _fifos(values["global_defs"], report)
     user_name(values["global_defs"]["script_user"], "global_defs.script_user", report)
     _sync_daemon(values, report)
+    _timeouts(values["global_defs"]["lvs_timeouts"], report)
     for name in values["interface_up_down_delays"]:
         check_interface_name(name, f"interface_up_down_delays.{name}", report)
     rules_vrrp.check(values, report)
@@ -98,6 +99,11 @@ def _fifos(values: dict[str, Any], report: Report) -> None:
         other = seen.setdefault(path, name)
         if other != name:
             report(where, f"{path} is already that of {other}; use another pipe")
+
+
+def _timeouts(values: dict[str, Any] | None, report: Report) -> None:
+    if values is not None and all(value is None for value in values.values()):
+        report("global_defs.lvs_timeouts", "says nothing; set tcp, tcpfin or udp, or remove it")
 
 
 def _sync_daemon(values: dict[str, Any], report: Report) -> None:

@@ -66,6 +66,15 @@ class SyncDaemon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LvsTimeouts:
+    """IPVS's connection timeouts (lvs_timeouts); None: as the kernel has it."""
+
+    tcp_s: int | None
+    tcpfin_s: int | None
+    udp_s: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceDelay:
     """How long an interface must be down, or up, before that counts (interface_up_down_delays)."""
 
@@ -89,6 +98,7 @@ class GlobalDefs:
     mail_real_servers: bool = False
     mail_faults: bool = True
     sync_daemon: SyncDaemon | None = None
+    timeouts: LvsTimeouts | None = None
     interface_delays: tuple[InterfaceDelay, ...] = ()
 
 

@@ -204,8 +204,8 @@ class Kernel(Child):
             self.stop()
 
     def report(self) -> dict[str, object]:
-        """`links`, `addresses`, `routes`, `rules`, `firewall`, `sync_daemon`, `services`, `drift`:
-        see docs/status.md."""
+        """`links`, `addresses`, `routes`, `rules`, `firewall`, `sync_daemon`, `timeouts`,
+        `services`, `drift`: see docs/status.md."""
         return {
             **self._keepers.report(),
             "services": self._ipvs.report(),

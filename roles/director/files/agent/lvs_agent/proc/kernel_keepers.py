@@ -22,6 +22,7 @@ from lvs_agent.proc.kernel_firewall import FirewallKeeper
 from lvs_agent.proc.kernel_host import HostKeeper
 from lvs_agent.proc.kernel_routes import RouteKeeper
 from lvs_agent.proc.kernel_sync import SyncKeeper
+from lvs_agent.proc.kernel_timeouts import TimeoutsKeeper
 from lvs_agent.proc.loop import Loop
 
 
@@ -65,6 +66,7 @@ class Keepers:
         self.host.start()
         self._routes = RouteKeeper(loop, config=config, log=log, restarted=restarted)
         self._sync = SyncKeeper(loop, config=config, log=log, restarted=restarted)
+        self._timeouts = TimeoutsKeeper(loop, config=config, log=log, directory=directory)
         self.host.on_settled.append(lambda _changes: self._routes.host_changed())
 
     def _sweep(self, before: Ledger) -> list[str]:
@@ -123,13 +125,15 @@ class Keepers:
         errors = self.host.reconfigure(config, names)
         self._routes.reconfigure(config, names)
         self._sync.reconfigure(config, names)
+        self._timeouts.reconfigure(config)
         return errors
 
     def release_all(self) -> list[str]:
         """Remove everything but VMAC interfaces and the firewall; what went wrong."""
         for name in self.host.held():
             self._firewall.before(name, False)
-        errors = self._sync.release_all() + self._routes.release_all()
+        errors = self._timeouts.release_all() + self._sync.release_all()
+        errors += self._routes.release_all()
         return errors + self.host.release_all()
 
     def remove_links(self) -> list[str]:
@@ -137,7 +141,7 @@ class Keepers:
         return self.host.remove_links() + self._firewall.release_all()
 
     def report(self) -> dict[str, object]:
-        """`links`, `addresses`, `routes`, `rules`, `firewall`, `sync_daemon`."""
+        """`links`, `addresses`, `routes`, `rules`, `firewall`, `sync_daemon`, `timeouts`."""
         links, addresses = self.host.report()
         routes, rules = self._routes.report()
         return {
@@ -147,6 +151,7 @@ class Keepers:
             "rules": rules,
             "firewall": self._firewall.report(),
             "sync_daemon": self._sync.report(),
+            "timeouts": self._timeouts.report(),
         }
 
     def drift(self) -> dict[str, int]:
@@ -157,6 +162,7 @@ class Keepers:
             "routes_removed": self._routes.drift.removed,
             "firewall_put_back": self._firewall.drift.put_back,
             "sync_daemon_put_back": self._sync.drift.put_back,
+            "timeouts_put_back": self._timeouts.drift.put_back,
         }
 
 

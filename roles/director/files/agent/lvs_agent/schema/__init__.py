@@ -15,7 +15,7 @@ from lvs_agent.schema.addresses import NEXTHOP, VIRTUAL_IPADDRESS, VIRTUAL_ROUTE
 from lvs_agent.schema.checks import HTTP_GET, TCP_CHECK, URL
 from lvs_agent.schema.document import DOCUMENT, UP_DOWN_DELAY
 from lvs_agent.schema.forwarding import LB_KIND, SCHEDULERS
-from lvs_agent.schema.global_defs import GLOBAL_DEFS, LVS_SYNC_DAEMON
+from lvs_agent.schema.global_defs import GLOBAL_DEFS, LVS_SYNC_DAEMON, LVS_TIMEOUTS
 from lvs_agent.schema.groups import GROUP_MEMBER, VIRTUAL_SERVER_GROUP
 from lvs_agent.schema.inherited import INHERITED
 from lvs_agent.schema.ipvs import REAL_SERVER, SORRY_SERVER, VIRTUAL_SERVER
@@ -47,6 +47,7 @@ __all__ = [
     "INHERITED",
     "LB_KIND",
     "LVS_SYNC_DAEMON",
+    "LVS_TIMEOUTS",
     "NEXTHOP",
     "NOT_SUPPORTED",
     "REAL_SERVER",

@@ -51,6 +51,21 @@ LVS_SYNC_DAEMON = Block(
     ),
 )
 
+# The kernel counts in ticks: INT_MAX of them, at 1,000 a second (IP_VS_TIMEOUT, ip_vs_ctl.c).
+_TIMEOUTS = (1, 2_147_483)
+
+LVS_TIMEOUTS = Block(
+    name="lvs_timeouts",
+    doc="How long IPVS remembers idle connections. keepalived's line such as `tcp 7200 tcpfin 30"
+    " udp 60` is accepted in place of the mapping.",
+    line=True,
+    options=(
+        integer("tcp", "TCP.", _TIMEOUTS, default_doc="the kernel's: 900", unit="s"),
+        integer("tcpfin", "TCP after a FIN.", _TIMEOUTS, default_doc="the kernel's: 120", unit="s"),
+        integer("udp", "UDP.", _TIMEOUTS, default_doc="the kernel's: 300", unit="s"),
+    ),
+)
+
 
 def _fifo(prefix: str, what: str) -> tuple[Option, Option]:
     name = f"{prefix}notify_fifo"
@@ -197,6 +212,13 @@ GLOBAL_DEFS = Block(
         *_VRRP,
         *MAIL_OPTIONS,
         *_SCRIPTS,
+        Option(
+            name="lvs_timeouts",
+            kind=Kind.BLOCK,
+            block=LVS_TIMEOUTS,
+            doc="Timeouts of IPVS's connections; the former ones come back when the agent stops.",
+            default_doc="the kernel's",
+        ),
         Option(
             name="lvs_sync_daemon",
             kind=Kind.BLOCK,

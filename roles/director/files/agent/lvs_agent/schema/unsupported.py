@@ -163,7 +163,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "use_symlink_paths": "scripts are run by the path given; remove it",
     "multihop": "BFD runs over one hop (RFC 5881); name a neighbour on the link",
     # IPVS
-    "lvs_timeouts": "set them at boot with ipvsadm --set",
     "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"
     f" its start, {_SYSTEMD} with ExecStartPre=/sbin/ipvsadm --clear",
     "lvs_flush_on_stop": "the agent removes its services when it stops; remove it",
