@@ -487,12 +487,13 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
 }
 
 
-def main() -> None:
+def perform(scenario: Callable[[Bench], None]) -> None:
+    """Run one scenario in a namespace of its own."""
     run("modprobe", "ip_vs")
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
         try:
-            SCENARIOS[sys.argv[1]](bench)
+            scenario(bench)
         finally:
             for process in bench.started:
                 print("\n".join(process.logged()))
@@ -500,4 +501,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    perform(SCENARIOS[sys.argv[1]])

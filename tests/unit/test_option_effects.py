@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every option of VRRP has a test that shows its effect, and that test is there."""
+"""Every option has a test that shows its effect, and that test is there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from pathlib import Path
 import pytest
 from lvs_agent import schema
 from lvs_agent.schema import Block
-from option_effects import EFFECTS, WITHOUT, Witness
+from option_effects import EFFECTS as VRRP_EFFECTS
+from option_effects import WITHOUT, Effect, Witness
+from option_effects_ipvs import EFFECTS as IPVS_EFFECTS
 
 ROOT = Path(__file__).resolve().parents[2]
-# IPVS has an account of its own.
-ELSEWHERE = {"document.virtual_servers", "document.virtual_server_groups"}
+EFFECTS: dict[str, Effect] = VRRP_EFFECTS | IPVS_EFFECTS
+# The checks of real servers have their tests beside them.
+ELSEWHERE = {
+    "real_server.http_get",
+    "real_server.tcp_check",
+    *(
+        f"virtual_server.{option}"
+        for option in (
+            "http_get tcp_check virtualhost delay_loop connect_timeout retry delay_before_retry"
+        ).split()
+    ),
+}
 # May become smaller.
 ALLOWED_WITHOUT = {
     "global_defs.vrrp_higher_prio_send_advert",
@@ -31,7 +43,7 @@ PLACES = {
 
 
 def options(block: Block, seen: set[str]) -> Iterator[str]:
-    """ "block.option" for all that can be said of VRRP, each once."""
+    """ "block.option" for all that can be said, each once."""
     if block.name in seen:
         return
     seen.add(block.name)
@@ -55,7 +67,7 @@ def test_every_option_and_nothing_else_is_in_the_table() -> None:
     known = set(options(schema.DOCUMENT, set()))
     named = set(EFFECTS) | set(WITHOUT)
     missing, stale = sorted(known - named), sorted(named - known)
-    assert not missing, f"name the tests that show them in tests/option_effects.py: {missing}"
+    assert not missing, f"name the tests that show them in tests/option_effects*.py: {missing}"
     assert not stale, f"no such options: {stale}"
     assert not set(EFFECTS) & set(WITHOUT)
 
@@ -68,8 +80,16 @@ def test_no_further_option_is_without_a_test() -> None:
 @pytest.mark.parametrize("test", sorted({effect.test for effect in EFFECTS.values()}))
 def test_named_test_exists(test: str) -> None:
     path, _, name = test.partition("::")
+    name, _, scenario = name.partition("[")
     assert name.startswith("test_")
     assert name in functions(path), f"{path} has no {name}"
+    if scenario:
+        guest = path.replace("/test_", "/").replace(".py", "_guest.py")
+        assert scenario.rstrip("]") in functions(guest), f"{guest} has no {scenario}"
+
+
+def test_no_option_is_in_two_tables() -> None:
+    assert len(EFFECTS) == len(VRRP_EFFECTS) + len(IPVS_EFFECTS)
 
 
 @pytest.mark.parametrize("witness", Witness)
