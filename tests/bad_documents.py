@@ -226,6 +226,48 @@ SLIPS: tuple[Slip, ...] = (
         words="is already virtual_servers.web.real_servers.rs1",
     ),
     Slip(
+        name="hysteresis that keeps the quorum for ever",
+        spoil=_server(quorum=2, hysteresis=2),
+        path=f"{WEB}.hysteresis",
+        words="2 must be less than quorum (2)",
+    ),
+    Slip(
+        name="panic threshold above everything",
+        spoil=_server(panic_threshold="120%"),
+        path=f"{WEB}.panic_threshold",
+        words="must be a number, or 0% to 100%, not '120%' (example: 50%)",
+    ),
+    Slip(
+        name="the same sorry server twice",
+        spoil=_server(sorry_server=[{"ip": "127.0.0.1"}, {"ip": "127.0.0.1"}]),
+        path=f"{WEB}.sorry_server[1]",
+        words="127.0.0.1:80 is already virtual_servers.web.sorry_server[0]",
+    ),
+    Slip(
+        name="real server that is its own sorry server",
+        spoil=_server(sorry_server={"ip": "172.16.1.3"}),
+        path=f"{WEB}.sorry_server",
+        words="is already virtual_servers.web.real_servers.rs1; remove one of the two",
+    ),
+    Slip(
+        name="real server with a sorry server's name",
+        spoil=_server(real_servers={"sorry_server": {"ip": "172.16.1.3"}}),
+        path=f"{WEB}.real_servers.sorry_server",
+        words="is what sorry servers are called; rename it",
+    ),
+    Slip(
+        name="pause of checks by an address that is none",
+        spoil=_server(ip=None, port=None, fwmark=7, ha_suspend=True),
+        path=f"{WEB}.ha_suspend",
+        words="a firewall mark has none",
+    ),
+    Slip(
+        name="quorum_up as a shell line",
+        spoil=_server(quorum_up="/bin/a && /bin/b"),
+        path=f"{WEB}.quorum_up",
+        words="is run without a shell",
+    ),
+    Slip(
         name="the same service twice",
         spoil=_second_server,
         path="virtual_servers.again",

@@ -124,8 +124,8 @@ def test_what_one_option_takes_from_another_is_filled_in() -> None:
     assert instance.authentication == PassAuthentication(data=b"zrs66zrs")
     assert [address.label for address in instance.addresses] == ["eno16777736:0", None]
     (server,) = loaded.virtual_servers
-    assert server.sorry_server is not None
-    assert server.sorry_server.port == 80
+    (sorry,) = server.sorry_servers
+    assert (sorry.name, sorry.port, sorry.checks) == ("sorry_server", 80, ())
     (http,) = server.real_servers[0].checks
     assert isinstance(http, HttpCheck)
     assert (http.address, http.port, http.retry) == ("172.16.1.3", 80, 3)

@@ -78,9 +78,11 @@ def test_mail_has_a_login_and_a_sender_without_a_host() -> None:
     ],
 )
 def test_who_is_mailed_about_what(changes: dict[str, Any], vrrp: bool, real_servers: bool) -> None:
-    accepted = loaded({}, global_defs={**SEED, **changes})
+    web = {"ip": "10.0.0.80", "port": 80, "real_servers": {"a": {"ip": "10.0.0.3"}}}
+    accepted = loaded({}, global_defs={**SEED, **changes}, virtual_servers={"web": web})
     assert accepted.vrrp_instances[0].notify.mail is vrrp
-    assert accepted.global_defs.mail_real_servers is real_servers
+    (server,) = accepted.virtual_servers
+    assert server.policy.mail is server.real_servers[0].policy.mail is real_servers
     assert accepted.global_defs.mail_faults
     assert one({"smtp_alert": True}, global_defs={**SEED, **changes}).notify.mail
     assert not loaded({}, global_defs={"no_email_faults": True}).global_defs.mail_faults

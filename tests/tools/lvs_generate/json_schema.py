@@ -106,6 +106,8 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             | Kind.NETMASK
         ):
             return dict(_NUMBER_OR_TEXT)
+        case Kind.SHARE:
+            return dict(_NUMBER_OR_TEXT)
         case Kind.STRINGS | Kind.COMMAND | Kind.WORDS:
             return {"anyOf": [{"type": "string"}, dict(_TEXTS)]}
         case Kind.STATUS_CODES:

@@ -6,18 +6,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
-from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState, Verdict
+from hypothesis import given
+from hypothesis import strategies as st
+from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState
 from lvs_agent.core.model import (
     Command,
     Config,
     GlobalDefs,
     Notify,
-    RealServer,
     SyncGroup,
-    VirtualServer,
 )
-from lvs_agent.core.notify import QUEUE_LIMIT, Alert, Line, Notifications, Run, RunQueue
+from lvs_agent.core.notify import (
+    CROWD_LIMIT,
+    QUEUE_LIMIT,
+    Alert,
+    Line,
+    Notifications,
+    Run,
+    RunQueue,
+)
 from vrrp_builders import S, instance
 
 
@@ -37,21 +44,13 @@ ALL = Notify(
     priority_changes=True,
     mail=True,
 )
-WEB = VirtualServer(
-    name="web",
-    protocol="TCP",
-    services=(ServiceKey("TCP", "10.0.0.100", 80),),
-    settings=ServiceSettings(scheduler="wlc"),
-    real_servers=(RealServer(name="a", address="10.0.0.3", port=8080, weight=1, checks=()),),
-    sorry_server=None,
-)
 
 
-def config(notify: Notify = ALL, *, mail_real_servers: bool = True) -> Config:
+def config(notify: Notify = ALL) -> Config:
     return Config(
-        global_defs=GlobalDefs(router_id="drct1", mail_real_servers=mail_real_servers),
+        global_defs=GlobalDefs(router_id="drct1"),
         vrrp_instances=(instance(name="VI_1", notify=notify),),
-        virtual_servers=(WEB,),
+        virtual_servers=(),
         sync_groups=(SyncGroup(name="G", members=("VI_1",), notify=notify),),
     )
 
@@ -64,17 +63,6 @@ def state(now: str, previous: str = "BACKUP") -> InstanceState:
 
 def event(name: str) -> InstanceEvent:
     return InstanceEvent(instance="VI_1", event=name, priority=120, reason="because")
-
-
-def verdict(*, up: bool, checked: bool = True) -> Verdict:
-    return Verdict(
-        generation=1,
-        virtual_server="web",
-        real_server="a",
-        up=up,
-        checked=checked,
-        reason="connection refused",
-    )
 
 
 def programs(told: object) -> list[tuple[str, ...]]:
@@ -165,30 +153,13 @@ def test_losing_advert_and_dual_active_run_their_commands() -> None:
     assert alerts(over) == ["VRRP instance VI_1: dual active over"]
 
 
-def test_real_server_is_told_of_once_for_each_change() -> None:
-    notifications = Notifications(config())
-    assert notifications.told(verdict(up=True, checked=False)) == ()
-    assert notifications.told(verdict(up=True)) == ()
-    down = notifications.told(verdict(up=False))
-    assert lines(down) == ["RS [10.0.0.3]:tcp:8080 [10.0.0.100]:tcp:80 DOWN"]
-    assert alerts(down) == ["real server a (10.0.0.3:8080) of web is DOWN"]
-    assert notifications.told(verdict(up=False)) == ()
-    assert lines(notifications.told(verdict(up=True)))[0].endswith(" UP")
-
-
-def test_real_servers_are_not_mailed_unless_wanted() -> None:
-    notifications = Notifications(config(mail_real_servers=False))
-    assert alerts(notifications.told(verdict(up=False))) == []
-
-
 def test_unknown_names_of_another_configuration_are_no_news() -> None:
     notifications = Notifications(config())
-    assert notifications.told(replace(verdict(up=False), real_server="other")) == ()
     assert notifications.told(replace(state("MASTER"), instance="other")) == ()
 
 
-def run(key: str, number: int = 0) -> Run:
-    return Run(key=key, command=command(str(number)), more=())
+def run(key: str, number: int = 0, *, crowd: bool = False) -> Run:
+    return Run(key=key, command=command(str(number)), more=(), crowd=crowd)
 
 
 def test_commands_of_one_instance_run_one_after_the_other_those_of_two_side_by_side() -> None:
@@ -196,9 +167,9 @@ def test_commands_of_one_instance_run_one_after_the_other_those_of_two_side_by_s
     assert queue.add(run("a", 1)) == run("a", 1)
     assert queue.add(run("a", 2)) is None
     assert queue.add(run("b", 3)) == run("b", 3)
-    assert queue.ended("a") == run("a", 2)
-    assert queue.ended("a") is None
-    assert queue.ended("b") is None
+    assert queue.ended(run("a", 1)) == (run("a", 2),)
+    assert queue.ended(run("a", 2)) == ()
+    assert queue.ended(run("b", 3)) == ()
     assert not len(queue)
 
 
@@ -207,4 +178,35 @@ def test_storm_leaves_out_the_oldest_commands_and_counts_them() -> None:
     for number in range(QUEUE_LIMIT + 4):
         queue.add(run("a", number))
     assert queue.dropped == 3
-    assert queue.ended("a") == run("a", 4)  # 0 runs; 1 to 3 were left out
+    assert queue.ended(run("a")) == (run("a", 4),)  # 0 ran; 1 to 3 were left out
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=200))
+def test_of_a_crowd_only_so_many_run_at_once_all_do_in_the_end_and_others_do_not_wait(
+    steps: list[tuple[int, bool]],
+) -> None:
+    queue, running, ran = RunQueue(), [], []
+    added: list[Run] = []
+    for number, (key, ends) in enumerate(steps):
+        crowd = key > 3
+        one = run(f"{key}", number, crowd=crowd)
+        added.append(one)
+        busy = any(other.key == one.key for other in running)
+        started = queue.add(one)
+        assert crowd or busy or started == one
+        running += [started] if started else []
+        if ends and running:
+            ended = running.pop(0)
+            ran.append(ended)
+            running += queue.ended(ended)
+        assert sum(other.crowd for other in running) <= CROWD_LIMIT
+        assert len({other.key for other in running}) == len(running)
+    while running:
+        ended = running.pop(0)
+        ran.append(ended)
+        running += queue.ended(ended)
+    assert not len(queue)
+    assert len(ran) + queue.dropped == len(added)
+    for key in {one.key for one in ran}:
+        order = [int(one.command.argv[0].rpartition("/")[2]) for one in ran if one.key == key]
+        assert order == sorted(order)

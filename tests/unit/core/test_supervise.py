@@ -14,6 +14,7 @@ from lvs_agent.core.messages import (
     Heartbeat,
     InstanceState,
     Message,
+    PoolChange,
     ProcessDied,
     ProcessRestarted,
     Ready,
@@ -477,3 +478,43 @@ def test_news_wait_for_the_next_track_process() -> None:
     assert [fork.name for fork in forks(actions)] == ["track"]
     news = [message.priority for _, message in told(actions) if isinstance(message, InstanceState)]
     assert news == list(range(5, UNTOLD_LIMIT + 5))
+
+
+# Pools
+
+DOWN = PoolChange(
+    virtual_server="web",
+    event="QUORUM_DOWN",
+    quorum=False,
+    quorum_since_ns=1,
+    panic_since_ns=None,
+    reason="",
+)
+
+
+def test_change_of_a_pool_is_passed_on_and_handed_to_the_next_kernel_process() -> None:
+    supervision = started()
+    assert told(supervision.said("kernel", replace(DOWN, quorum=True), 1)) != []
+    assert told(supervision.said("kernel", DOWN, 2)) == [("track", DOWN)]
+    assert told(supervision.said("health", DOWN, 2)) == []
+    (fork,) = forks(supervision.died("kernel", KILLED, 3))
+    assert fork.pools == (DOWN,)
+
+
+def test_next_track_process_is_told_how_the_pools_stand_as_no_news() -> None:
+    supervision = started()
+    supervision.said("kernel", DOWN, 1)
+    actions = supervision.died("track", KILLED, 2)
+    assert ("track", replace(DOWN, event="SAME")) in told(actions)
+
+
+def test_reload_forgets_pools_until_the_kernel_process_has_spoken_again() -> None:
+    supervision = started()
+    supervision.said("kernel", DOWN, 1)
+    supervision.reconfigure(
+        documents=dict.fromkeys(NAMES, "{}"), advert_ints_ns={"VI_1": SECOND}, now_ns=2
+    )
+    same = replace(DOWN, virtual_server="other", event="SAME")
+    supervision.said("kernel", same, 3)
+    (fork,) = forks(supervision.died("kernel", KILLED, 4))
+    assert fork.pools == (same,)

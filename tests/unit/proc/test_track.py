@@ -33,6 +33,7 @@ from lvs_agent.core.model import (
     TrackScript,
     VirtualServer,
 )
+from lvs_agent.core.policy import ServerPolicy
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Start
 from lvs_agent.proc.loop import Loop
@@ -345,7 +346,7 @@ def smtp() -> Iterator[Callable[..., tuple[Inbox, int]]]:
 def mailing(post: Mail) -> Config:
     return config(
         vrrp_instances=(instance(notify=Notify(mail=True)),),
-        global_defs=GlobalDefs(router_id="drct1", mail=post, mail_real_servers=True),
+        global_defs=GlobalDefs(router_id="drct1", mail=post),
     )
 
 
@@ -444,6 +445,9 @@ def test_untrusted_mail_server_gets_no_password(
     assert not any("s3cret" in str(message) for message in here.said)
 
 
+MAILED = ServerPolicy(mail=True)
+
+
 def test_real_server_that_dies_is_mailed(world: MakeWorld, smtp: Smtp) -> None:
     inbox, port = smtp()
     web = VirtualServer(
@@ -451,8 +455,9 @@ def test_real_server_that_dies_is_mailed(world: MakeWorld, smtp: Smtp) -> None:
         protocol="TCP",
         services=(ServiceKey("TCP", "10.0.0.100", 80),),
         settings=ServiceSettings(scheduler="wlc"),
-        real_servers=(RealServer(name="a", address="10.0.0.3", port=80, weight=1, checks=()),),
-        sorry_server=None,
+        real_servers=(
+            RealServer(name="a", address="10.0.0.3", port=80, weight=1, checks=(), policy=MAILED),
+        ),
     )
     here = world(replace(mailing(mail(port)), virtual_servers=(web,)))
     here.supervisor.send(

@@ -39,7 +39,6 @@ def virtual(name: str, address: str, *reals: RealServer) -> VirtualServer:
         services=(ServiceKey("TCP", address, 80),),
         settings=ServiceSettings(scheduler="rr"),
         real_servers=reals,
-        sorry_server=None,
     )
 
 

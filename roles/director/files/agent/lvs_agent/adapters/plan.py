@@ -49,6 +49,7 @@ def plan(
         ledger,
         lambda key, endpoint: known.get((key, endpoint), True),
         present=_routes(of_config(config) | ledger),
+        quorums=comparison.quorums_of_status(status or {}),
     )
 
 

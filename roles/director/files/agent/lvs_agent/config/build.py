@@ -46,7 +46,7 @@ def build(values: dict[str, Any]) -> Config:
             for name, one in values["vrrp_instances"].items()
         ),
         virtual_servers=tuple(
-            virtual_server(name, server, values["virtual_server_groups"])
+            virtual_server(name, server, values)
             for name, server in values["virtual_servers"].items()
         ),
         sync_groups=tuple(
@@ -68,9 +68,6 @@ def build(values: dict[str, Any]) -> Config:
 
 def _global_defs(values: dict[str, Any]) -> GlobalDefs:
     global_defs = values["global_defs"]
-    mail_checks = or_else(
-        global_defs["smtp_alert_checker"], or_else(global_defs["smtp_alert"], True)
-    )
     return GlobalDefs(
         router_id=global_defs["router_id"],
         startup_delay_ns=nanoseconds(global_defs["vrrp_startup_delay"]),
@@ -80,7 +77,6 @@ def _global_defs(values: dict[str, Any]) -> GlobalDefs:
         notify_fifo=_fifo("notify_fifo", global_defs),
         vrrp_notify_fifo=_fifo("vrrp_notify_fifo", global_defs),
         lvs_notify_fifo=_fifo("lvs_notify_fifo", global_defs),
-        mail_real_servers=mail_checks and not global_defs["no_checker_emails"],
         mail_faults=not global_defs["no_email_faults"],
         timeouts=_timeouts(global_defs["lvs_timeouts"]),
         sync_daemon=_sync_daemon(global_defs["lvs_sync_daemon"], values["vrrp_instances"]),

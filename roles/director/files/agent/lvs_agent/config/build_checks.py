@@ -16,14 +16,24 @@ from lvs_agent.core.checks import Check, HttpCheck, HttpUrl, TcpCheck
 def checks(values: dict[str, Any], port: int, server: dict[str, Any]) -> tuple[Check, ...]:
     """The checks of the real server `values`, each once: its own replace those said once at the
     virtual server."""
-    holder = values if values["http_get"] or values["tcp_check"] else server
+    return own_checks(values, port, server) or _checks(server, values["ip"], port, server)
+
+
+def own_checks(values: dict[str, Any], port: int, server: dict[str, Any]) -> tuple[Check, ...]:
+    """The checks said at `values` itself, a real server or a sorry server."""
+    return _checks(values, values["ip"], port, server)
+
+
+def _checks(
+    holder: dict[str, Any], address: str, port: int, server: dict[str, Any]
+) -> tuple[Check, ...]:
     found: list[Check] = []
     for check in holder["http_get"]:
-        common = _common(check, values["ip"], port, server)
+        common = _common(check, address, port, server)
         urls = tuple(_url(url, server) for url in check["url"])
         found.append(HttpCheck(urls=urls, **common))
     for check in holder["tcp_check"]:
-        found.append(TcpCheck(**_common(check, values["ip"], port, server)))
+        found.append(TcpCheck(**_common(check, address, port, server)))
     return tuple(dict.fromkeys(found))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import build_checks, derive_ipvs
+from lvs_agent.config import build_checks, build_quorum, derive_ipvs, derive_quorum
 from lvs_agent.config.derive import or_else
 from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
@@ -16,21 +16,27 @@ from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
 _BITS = {4: 32, 6: 128}
 
 
-def virtual_server(name: str, values: dict[str, Any], groups: dict[str, Any]) -> VirtualServer:
-    """`groups` are the document's virtual_server_groups."""
-    services = derive_ipvs.services(values, groups)
+def virtual_server(name: str, values: dict[str, Any], document: dict[str, Any]) -> VirtualServer:
+    """The virtual server with these values, of this document."""
+    services = derive_ipvs.services(values, document["virtual_server_groups"])
     port = derive_ipvs.common_port(services)
+    global_defs = document["global_defs"]
+    real_servers = tuple(
+        _real_server(real_name, real, values, port, global_defs)
+        for real_name, real in values["real_servers"].items()
+    )
     return VirtualServer(
         name=name,
         protocol=values["protocol"],
         services=services,
         settings=_settings(values, services),
-        real_servers=tuple(
-            _real_server(real_name, real, values, port)
-            for real_name, real in values["real_servers"].items()
+        real_servers=real_servers,
+        sorry_servers=tuple(
+            _sorry_server(name, one, values, port)
+            for name, one in derive_quorum.sorry_names(values["sorry_server"]).items()
         ),
-        sorry_server=_sorry_server(values, port),
         group=values["group"],
+        policy=build_quorum.pool_policy(values, real_servers, global_defs),
     )
 
 
@@ -50,7 +56,11 @@ def _settings(values: dict[str, Any], services: tuple[ServiceKey, ...]) -> Servi
 
 
 def _real_server(
-    name: str, values: dict[str, Any], server: dict[str, Any], usual_port: int
+    name: str,
+    values: dict[str, Any],
+    server: dict[str, Any],
+    usual_port: int,
+    global_defs: dict[str, Any],
 ) -> RealServer:
     port = values["port"] or usual_port
     forwarding, tunnel = derive_ipvs.forwarding(values, server)
@@ -64,17 +74,20 @@ def _real_server(
         tunnel=tunnel,
         upper_threshold=values["uthreshold"],
         lower_threshold=values["lthreshold"],
+        policy=build_quorum.server_policy(values, server, global_defs),
     )
 
 
-def _sorry_server(server: dict[str, Any], usual_port: int) -> SorryServer | None:
-    values = server["sorry_server"]
-    if values is None:
-        return None
+def _sorry_server(
+    name: str, values: dict[str, Any], server: dict[str, Any], usual_port: int
+) -> SorryServer:
+    port = values["port"] or usual_port
     forwarding, tunnel = derive_ipvs.forwarding(values, server)
     return SorryServer(
+        name=name,
         address=values["ip"],
-        port=values["port"] or usual_port,
+        port=port,
+        checks=build_checks.own_checks(values, port, server),
         forwarding=forwarding,
         tunnel=tunnel,
     )

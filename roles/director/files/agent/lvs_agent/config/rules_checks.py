@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lvs_agent.config.derive_quorum import sorry_names
 from lvs_agent.config.report import Report
 
 
@@ -57,6 +58,11 @@ def _checks_without_port(server: dict[str, Any], path: str) -> list[str]:
 
 
 def _check_holders(server: dict[str, Any], path: str) -> list[tuple[str, dict[str, Any]]]:
-    """Where checks can be said: the virtual server and each real server, with their paths."""
+    """Where checks can be said: the virtual server and its servers, with their paths."""
     real_servers = server["real_servers"].items()
-    return [(path, server), *((f"{path}.real_servers.{name}", real) for name, real in real_servers)]
+    sorry_servers = sorry_names(server["sorry_server"]).items()
+    return [
+        (path, server),
+        *((f"{path}.real_servers.{name}", real) for name, real in real_servers),
+        *((f"{path}.{name}", sorry) for name, sorry in sorry_servers),
+    ]

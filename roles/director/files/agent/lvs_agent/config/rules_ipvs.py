@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import derive_ipvs, rules_checks, rules_pools
+from lvs_agent.config import derive_ipvs, rules_checks, rules_pools, rules_quorum
 from lvs_agent.config.report import Report, suggestion
 from lvs_agent.core.ipvs.model import ServiceKey
 
@@ -37,6 +37,7 @@ def check(values: Values, report: Report) -> None:
         _unique(keys, name, seen, report)
         _ports(server, keys, path, report)
         _families(server, keys, path, report)
+        rules_quorum.check(server, keys, path, report)
         mixed = rules_pools.check(server, keys, path, report)
         if mixed and values["global_defs"]["lvs_sync_daemon"] is not None:
             # net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_genl_set_cmd() and ip_vs_genl_new_daemon()

@@ -11,6 +11,7 @@ from typing import Any
 
 from lvs_agent.config import derive_ipvs
 from lvs_agent.config.addresses import family_of
+from lvs_agent.config.derive_quorum import sorry_names
 from lvs_agent.config.report import Report
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
 from lvs_agent.schema.checks import CHECKS
@@ -62,16 +63,15 @@ def _checks_without_port(server: Values, usual: int, path: str) -> dict[str, str
 def _holders(server: Values, path: str) -> Iterator[tuple[str, Values]]:
     for name, real in server["real_servers"].items():
         yield f"{path}.real_servers.{name}", real
-    if server["sorry_server"] is not None:
-        yield f"{path}.sorry_server", server["sorry_server"]
+    for name, sorry in sorry_names(server["sorry_server"]).items():
+        yield f"{path}.{name}", sorry
 
 
 def _unique(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Report) -> None:
     usual = derive_ipvs.common_port(keys)
     seen: dict[Endpoint, str] = {}
     without_port: dict[str, str] = {}
-    for name, real in server["real_servers"].items():
-        where = f"{path}.real_servers.{name}"
+    for where, real in _holders(server, path):
         endpoint = Endpoint(real["ip"], real["port"] or usual)
         other = seen.setdefault(endpoint, where)
         if other != where:

@@ -27,6 +27,8 @@ _PROTOCOLS = {
     "dnrouted": 13, "xorp": 14, "ntk": 15, "dhcp": 16, "keepalived": 18, "babel": 42,
     "bgp": 186, "isis": 187, "ospf": 188, "rip": 189, "eigrp": 192,
 }  # fmt: skip
+# More digits than there can be things to count.
+_SHARE_DIGITS = 9
 # IANA's protocol numbers, those that one may want to route by.
 _IP_PROTOCOLS = {
     "icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58,
@@ -184,6 +186,23 @@ def _ports(option: Option, value: Any, path: str, report: Report) -> Any:
     return None
 
 
+def _share(option: Option, value: Any, path: str, report: Report) -> Any:
+    """A number, or a number of per cent, as (number, "") or (number, "%")."""
+    text = str(value).strip()
+    digits = text.removesuffix("%").rstrip()
+    unit = "%" if text.endswith("%") else ""
+    if (
+        isinstance(value, int | str)
+        and not isinstance(value, bool)
+        and digits.isascii() and digits.isdigit()
+        and len(digits) <= _SHARE_DIGITS
+        and (not unit or int(digits) <= 100)
+    ):  # fmt: skip
+        return int(digits), unit
+    report(path, f"must be a number, or 0% to 100%, not {describe(value)}{example(option)}")
+    return None
+
+
 def _command(option: Option, value: Any, path: str, report: Report) -> Any:
     try:
         return split_command(value, program=option.kind is Kind.COMMAND)
@@ -215,6 +234,7 @@ CHECKS: dict[Kind, Callable[[Option, Any, str, Report], Any]] = {
     Kind.IP_PROTOCOL: _named_number(_IP_PROTOCOLS, 1, 255, "an IP protocol"),
     Kind.MARK: _mark,
     Kind.PORTS: _ports,
+    Kind.SHARE: _share,
     Kind.COMMAND: _command,
     Kind.WORDS: _command,
     Kind.STATUS_CODES: _status_codes,

@@ -111,7 +111,8 @@ class Verdict:
     """health -> kernel, and -> supervisor -> track: the state of one real server.
 
     Names are those of the configuration `generation`. `checked` False: no check ran yet and `up`
-    is the assumption. `reason` is for people.
+    is the assumption. `weight`: what a check says in place of the configured weight (misc_dynamic,
+    FILE_CHECK); None: nothing. `reason` is for people.
     """
 
     generation: int
@@ -120,6 +121,7 @@ class Verdict:
     up: bool
     checked: bool
     reason: str
+    weight: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,31 @@ class VerdictsComplete:
     """health -> kernel: every Verdict of `generation` has been sent once."""
 
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolChange:
+    """kernel -> supervisor -> track: how it stands with the pool of a virtual server.
+
+    `event`: START (the first word on it), QUORUM_UP, QUORUM_DOWN, PANIC, PANIC_OVER, or SAME: no
+    news, sent for all after a reload. Times are monotonic; `panic_since_ns` None: no panic. The
+    supervisor keeps the last one of each for the next kernel process (`adopt`).
+    """
+
+    virtual_server: str
+    event: str
+    quorum: bool
+    quorum_since_ns: int
+    panic_since_ns: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspended:
+    """kernel -> health: the checks of these virtual servers pause (ha_suspend), no others; their
+    addresses are not on this host. Sent at start, at each change, and to a new health process."""
+
+    virtual_servers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +247,8 @@ Message = (
     | AddressesLost
     | Verdict
     | VerdictsComplete
+    | PoolChange
+    | Suspended
     | InstanceState
     | GroupState
     | InstanceEvent

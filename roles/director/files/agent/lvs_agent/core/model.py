@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings, Tunnel
+from lvs_agent.core.policy import USUAL_POOL, USUAL_SERVER, PoolPolicy, ServerPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,6 @@ class GlobalDefs:
     notify_fifo: Fifo | None = None
     vrrp_notify_fifo: Fifo | None = None
     lvs_notify_fifo: Fifo | None = None
-    mail_real_servers: bool = False
     mail_faults: bool = True
     sync_daemon: SyncDaemon | None = None
     timeouts: LvsTimeouts | None = None
@@ -409,14 +409,18 @@ class RealServer:
     tunnel: Tunnel | None = None
     upper_threshold: int = 0
     lower_threshold: int = 0
+    policy: ServerPolicy = USUAL_SERVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SorryServer:
-    """The server that answers while every real server is dead; as a real server otherwise."""
+    """A server that answers while the quorum is lost; as a real server otherwise. `name` is for
+    verdicts: no real server has it."""
 
+    name: str
     address: str
     port: int
+    checks: tuple[Check, ...] = ()
     forwarding: str = "DR"
     tunnel: Tunnel | None = None
 
@@ -433,8 +437,14 @@ class VirtualServer:
     services: tuple[ServiceKey, ...]  # at least one, no two alike
     settings: ServiceSettings
     real_servers: tuple[RealServer, ...]
-    sorry_server: SorryServer | None
+    sorry_servers: tuple[SorryServer, ...] = ()  # the first that is healthy answers
     group: str | None = None
+    policy: PoolPolicy = USUAL_POOL
+
+    @property
+    def servers(self) -> tuple[RealServer | SorryServer, ...]:
+        """All that checks, and so verdicts, can be about."""
+        return (*self.real_servers, *self.sorry_servers)
 
     @property
     def identity(self) -> ServiceKey:

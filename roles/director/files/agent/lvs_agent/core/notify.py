@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is told of what: commands to run, lines for the FIFOs, mails to send.
 
-Owns that translation and the order of commands. Must never run a command or send anything.
+Owns that translation for VRRP (`notify_pools.py` has that for virtual servers), and the order of
+all commands. Must never run a command or send anything.
 
-The commands of one instance or sync group run one after the other, in the order of its changes;
-those of different ones run side by side.
+The commands of one instance, sync group, virtual server or real server run one after the other, in
+the order of its changes; those of different ones run side by side.
 """
 
 from __future__ import annotations
@@ -13,24 +14,30 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lvs_agent.core.ipvs.model import Endpoint
-from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState, Verdict
-from lvs_agent.core.model import Command, Config, Notify, RealServer, VirtualServer
+from lvs_agent.core.messages import GroupState, InstanceEvent, InstanceState
+from lvs_agent.core.model import Command, Config, Notify
 
-News = InstanceState | GroupState | InstanceEvent | Verdict
+News = InstanceState | GroupState | InstanceEvent
 
 # Commands of one instance that wait for an earlier one: more come only from an instance that flaps
 # faster than its scripts work; then the oldest are left out, because the last state counts.
 QUEUE_LIMIT = 32
+# Commands of real and virtual servers that run at the same time: thousands may fail at once, and
+# the host's first work is to go on serving. Those of instances and groups do not wait for them.
+CROWD_LIMIT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Run `command` with `more` words. `key`: whose it is; one at a time of each key."""
+    """Run `command` with `more` words. `key`: whose it is; one at a time of each key.
+
+    `crowd`: one of those of which there may be thousands. All of one key are, or none.
+    """
 
     key: str
     command: Command
     more: tuple[str, ...]
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,6 @@ class Notifications:
         self._instances: dict[str, Notify] = {}
         self._groups: dict[str, Notify] = {}
         self._deleted: dict[str, Notify] = {}
-        self._up: dict[tuple[str, str], bool] = {}
         self.update(config)
 
     def update(self, config: Config) -> None:
@@ -68,12 +74,6 @@ class Notifications:
         self._instances = {one.name: one.notify for one in config.vrrp_instances}
         self._groups = {one.name: one.notify for one in config.sync_groups}
         self._deleted = {n: v for n, v in before.items() if n not in self._instances}
-        self._servers = {
-            (server.name, real.name): (server, real)
-            for server in config.virtual_servers
-            for real in server.real_servers
-        }
-        self._up = {key: up for key, up in self._up.items() if key in self._servers}
 
     def told(self, news: News) -> tuple[Told, ...]:
         """What to do about it, in order."""
@@ -86,8 +86,6 @@ class Notifications:
                 return tuple(self._change(words, notify, news.reason))
             case InstanceEvent():
                 return tuple(self._event(news))
-            case Verdict():
-                return self._verdict(news)
 
     def _instance_state(self, news: InstanceState, name: str) -> tuple[Told, ...]:
         notify = self._instances.get(name)
@@ -147,27 +145,6 @@ class Notifications:
                 text=f"VRRP instance {name}: {event.replace('_', ' ').lower()}: {news.reason}",
             )
 
-    def _verdict(self, news: Verdict) -> tuple[Told, ...]:
-        """A real server that went up or down; the first word on a healthy one is no news."""
-        key = (news.virtual_server, news.real_server)
-        servers = self._servers.get(key)
-        if servers is None or not news.checked:
-            return ()
-        before, self._up[key] = self._up.get(key, True), news.up
-        if news.up is before:
-            return ()
-        state = "UP" if news.up else "DOWN"
-        line = Line(text=f"RS {_real(*servers)} {_virtual(servers[0])} {state}", vrrp=False)
-        if not self._config.global_defs.mail_real_servers:
-            return (line,)
-        what = f"real server {news.real_server} ({Endpoint(servers[1].address, servers[1].port)})"
-        where = f"virtual server {news.virtual_server}"
-        alert = Alert(
-            subject=f"{what} of {news.virtual_server} is {state}",
-            text=f"{what} of {where} is {state}: {news.reason}",
-        )
-        return (line, alert)
-
 
 def _runs(words: tuple[str, ...], own: Command | None, always: Command | None = None) -> list[Run]:
     """The command of this very event, then the one that is run at every event."""
@@ -187,25 +164,13 @@ def _line(kind: str, name: str, state: str, priority: str) -> str:
     return f'{kind} "{name}" {state} {priority}'
 
 
-def _virtual(server: VirtualServer) -> str:
-    """As keepalived writes it: the first address of several."""
-    key = server.identity
-    if key.mark:
-        return f"FWM {key.mark}"
-    if server.group is not None:
-        return f"[{server.group}]:{server.protocol.lower()}:{key.port}"
-    return f"[{key.address}]:{server.protocol.lower()}:{key.port}"
-
-
-def _real(server: VirtualServer, real: RealServer) -> str:
-    return f"[{real.address}]:{server.protocol.lower()}:{real.port}"
-
-
 class RunQueue:
     """Which command may run now. `dropped` counts those that a storm left no room for."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[Run]] = {}
+        self._waiting: dict[str, list[Run]] = {}
+        self._lined_up: deque[str] = deque()
+        self._crowd = 0
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -216,18 +181,31 @@ class RunQueue:
         """`run` itself when it can start at once; None when it has to wait."""
         queue = self._waiting.get(run.key)
         if queue is None:
-            self._waiting[run.key] = deque()
-            return run
-        if len(queue) == QUEUE_LIMIT:
-            queue.popleft()
+            queue = self._waiting[run.key] = []
+            if not run.crowd:
+                return run
+            if self._crowd < CROWD_LIMIT:
+                self._crowd += 1
+                return run
+            self._lined_up.append(run.key)
+        elif len(queue) == QUEUE_LIMIT:
+            queue.pop(0)
             self.dropped += 1
         queue.append(run)
         return None
 
-    def ended(self, key: str) -> Run | None:
-        """The command of `key` that ran is gone: the next one, if any."""
-        queue = self._waiting.get(key)
-        if queue:
-            return queue.popleft()
-        self._waiting.pop(key, None)
-        return None
+    def ended(self, run: Run) -> tuple[Run, ...]:
+        """`run` has run and is gone: those that may start now."""
+        queue = self._waiting[run.key]
+        starts: list[Run] = []
+        if not queue:
+            del self._waiting[run.key]
+        elif run.crowd:
+            self._lined_up.append(run.key)
+        else:
+            starts.append(queue.pop(0))
+        self._crowd -= run.crowd
+        while self._lined_up and self._crowd < CROWD_LIMIT:
+            self._crowd += 1
+            starts.append(self._waiting[self._lined_up.popleft()].pop(0))
+        return tuple(starts)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvs_agent.core.messages import InstanceState, Message
+from lvs_agent.core.messages import InstanceState, Message, PoolChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
-    """Fork the child; `adopt` are the instance states a new ha process goes on with."""
+    """Fork the child; `adopt` and `pools`: what a new ha, or kernel, process goes on with."""
 
     name: str
     restarted: bool
     adopt: tuple[InstanceState, ...]
+    pools: tuple[PoolChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

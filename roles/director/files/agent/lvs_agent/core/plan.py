@@ -7,7 +7,8 @@ with that configuration at once; what an election or a check changes later is no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from lvs_agent.core import addresses as rules
@@ -18,7 +19,7 @@ from lvs_agent.core.ipvs.model import Endpoint, Operation, Service, ServiceKey
 from lvs_agent.core.ipvs.text import describe
 from lvs_agent.core.ledger import Ledger, address_entry, of_config
 from lvs_agent.core.model import Config, VirtualAddress
-from lvs_agent.core.quorum import desired_service
+from lvs_agent.core.quorum import Known, PoolState, decide, desired_pool, desired_service
 from lvs_agent.core.routes import STATIC, Entry, Place
 
 IsUp = Callable[[ServiceKey, Endpoint], bool]
@@ -32,6 +33,7 @@ def plan(
     is_up: IsUp,
     *,
     present: Mapping[Place, Sequence[Entry]] | None = None,
+    quorums: Container[ServiceKey] = (),
 ) -> tuple[str, ...]:
     """One line for each change; none when the kernel is as the configuration wants it.
 
@@ -50,7 +52,7 @@ def plan(
         lines += _instance_addresses(name, wanted, host, ledger, held=name in held)
     for name, entries in routes.configured(config).items():
         lines += _added_routes(name, entries, present, ledger, held=name in held)
-    operations = ipvs_operations(config, services, ledger, is_up)
+    operations = ipvs_operations(config, services, ledger, is_up, quorums)
     return (*lines, *(describe(operation) for operation in operations))
 
 
@@ -61,17 +63,23 @@ def _is_held(wanted: tuple[VirtualAddress, ...], host: Host) -> bool:
 
 
 def ipvs_operations(
-    config: Config, services: Mapping[ServiceKey, Service], ledger: Ledger, is_up: IsUp
+    config: Config,
+    services: Mapping[ServiceKey, Service],
+    ledger: Ledger,
+    is_up: IsUp,
+    quorums: Container[ServiceKey] = (),
 ) -> list[Operation]:
-    """The operations on IPVS."""
+    """The operations on IPVS. `quorums`: the virtual servers that have one now."""
     desired: dict[ServiceKey, Service] = {}
     for server in config.virtual_servers:
 
-        def known(endpoint: Endpoint, identity: ServiceKey = server.identity) -> bool:
-            return is_up(identity, endpoint)
+        def lookup(endpoint: Endpoint, identity: ServiceKey = server.identity) -> Known:
+            return Known(is_up(identity, endpoint), False, "")
 
+        had = PoolState(quorum=server.identity in quorums, quorum_since_ns=0, weight=0)
+        pool = desired_pool(server, lookup, decide(server, lookup, had, 0))
         for key in server.services:
-            desired[key] = desired_service(server, key, known)
+            desired[key] = desired_service(server, key, pool)
     return diff(desired, services, ledger.services)
 
 
@@ -154,15 +162,33 @@ def _instance_addresses(
 
 
 def verdicts_of_status(status: Mapping[str, Any]) -> dict[tuple[ServiceKey, Endpoint], bool]:
-    """Who is up, from the document of `lvsctl status --json`; what is malformed is left out."""
+    """Who takes part, from the document of `lvsctl status --json`; what is malformed is left
+    out."""
     found: dict[tuple[ServiceKey, Endpoint], bool] = {}
-    for service in status.get("services") or []:
-        for real in service.get("real_servers") or []:
-            try:
-                key = ServiceKey(
-                    service["protocol"], service["address"], service["port"], service.get("mark", 0)
-                )
-                found[key, Endpoint(real["address"], real["port"])] = bool(real["up"])
-            except (KeyError, TypeError):
-                continue
+    for key, service in _services_of(status):
+        for one in (*_rows(service, "real_servers"), *_rows(service, "sorry_servers")):
+            with contextlib.suppress(KeyError, TypeError):
+                endpoint = Endpoint(one["address"], one["port"])
+                found[key, endpoint] = bool(one.get("takes_part", one["up"]))
     return found
+
+
+def quorums_of_status(status: Mapping[str, Any]) -> frozenset[ServiceKey]:
+    """The virtual servers that have a quorum, from the same document."""
+    return frozenset(
+        key for key, service in _services_of(status) if (service.get("quorum") or {}).get("reached")
+    )
+
+
+def _services_of(status: Mapping[str, Any]) -> Iterator[tuple[ServiceKey, Mapping[str, Any]]]:
+    for service in status.get("services") or []:
+        with contextlib.suppress(KeyError, TypeError):
+            mark = service.get("mark", 0)
+            yield (
+                ServiceKey(service["protocol"], service["address"], service["port"], mark),
+                service,
+            )
+
+
+def _rows(service: Mapping[str, Any], name: str) -> Sequence[Any]:
+    return service.get(name) or ()

@@ -1,23 +1,66 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which destinations a virtual server has, given who is healthy.
+"""What one virtual server makes of the verdicts: quorum, panic, and the destinations it has.
 
-Owns that decision and nothing else. Must never keep state: the same configuration and verdicts
-give the same pool.
+Owns that decision. Must never remember anything: all of the past that counts is in the `PoolState`
+that comes in and goes out, and in what is `Known` of each server.
+
+In this order: who takes part (the healthy, and in a panic the last good set), what weight they have
+together, whether that is a quorum, and what IPVS is to have. A pool with a healthy real server that
+has a weight never comes out without a destination that has one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from lvs_agent.core.ipvs.model import Destination, Endpoint, Service, ServiceKey, service_pool
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
 
 # The weight of a sorry server: it is alone among its kind, so any weight above 0 gives it all.
 SORRY_WEIGHT = 1
+# IP_VS weights are C ints; the schema has the same bound.
+WEIGHT_LIMIT = 2**31 - 1
+
+
+class Known(NamedTuple):
+    """What is known of a server. `checked` False: `up` is an assumption.
+
+    `weight`: what a check says in place of the configured one; None: nothing. `good_ns`: when a
+    check, or the pool that the kernel had, last vouched for it; None: never. For one that is up it
+    is when that began.
+    """
+
+    up: bool
+    checked: bool
+    reason: str
+    weight: int | None = None
+    good_ns: int | None = None
+
+
+Lookup = Callable[[Endpoint], Known]
+
+
+class Panic(NamedTuple):
+    """Since when too many real servers are down. Who was good at `horizon_ns` or later is held."""
+
+    since_ns: int
+    horizon_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolState:
+    """`weight`: of all that take part; `quorum`: whether it is enough, and since when it is so."""
+
+    quorum: bool
+    quorum_since_ns: int
+    weight: int
+    panic: Panic | None = None
 
 
 def endpoint_of(server: RealServer | SorryServer) -> Endpoint:
-    """What tells a real server from the others of its virtual server."""
+    """What tells a server from the others of its virtual server."""
     return Endpoint(server.address, server.port)
 
 
@@ -34,29 +77,121 @@ def destination_of(server: RealServer | SorryServer, weight: int) -> Destination
     )
 
 
-def desired_pool(
-    virtual_server: VirtualServer, is_up: Callable[[Endpoint], bool]
-) -> dict[Endpoint, Destination]:
-    """The healthy real servers; the sorry server as well when none of them takes connections.
+def weight_of(real: RealServer, known: Known) -> int:
+    """The weight a real server has when it takes part: always the last word, never a sum."""
+    if known.weight is None:
+        return real.weight
+    return min(max(known.weight, 0), WEIGHT_LIMIT)
 
-    A healthy real server of weight 0 stays in the pool: it gets no new connections, and those it
-    has are not cut off (ipvsadm(8), quiesce). With neither a healthy real server nor a sorry server
-    the pool is empty, and the kernel answers that nobody is there.
+
+def quorum_after(before: bool, weight: int, quorum: int, hysteresis: int) -> bool:
+    """Whether there is a quorum with `weight`, when there was (or was not) `before`.
+
+    Gained at quorum + hysteresis, lost below quorum - hysteresis and always at 0; in between
+    nothing changes (keepalived.conf(5), hysteresis).
     """
-    pool = {
-        endpoint: destination_of(real_server, real_server.weight)
-        for real_server in virtual_server.real_servers
-        if is_up(endpoint := endpoint_of(real_server))
-    }
-    sorry = virtual_server.sorry_server
-    if sorry is not None and not any(destination.weight > 0 for destination in pool.values()):
-        pool[endpoint_of(sorry)] = destination_of(sorry, SORRY_WEIGHT)
+    if before:
+        return weight > 0 and weight >= quorum - hysteresis
+    return weight >= quorum + hysteresis
+
+
+def decide(
+    server: VirtualServer, lookup: Lookup, before: PoolState | None, now_ns: int
+) -> PoolState:
+    """The state that follows. `before` None: the beginning, when there is no quorum yet."""
+    policy = server.policy
+    panic = _panic(server, lookup, None if before is None else before.panic, now_ns)
+    weight = sum(taking_part(server, lookup, panic).values())
+    had = before is not None and before.quorum
+    quorum = quorum_after(had, weight, policy.quorum, policy.hysteresis)
+    same = before is not None and quorum == had
+    return PoolState(
+        quorum=quorum,
+        quorum_since_ns=before.quorum_since_ns if before is not None and same else now_ns,
+        weight=weight,
+        panic=panic,
+    )
+
+
+def _panic(
+    server: VirtualServer, lookup: Lookup, before: Panic | None, now_ns: int
+) -> Panic | None:
+    """There is one while more real servers are down than panic_threshold allows, and some of them
+    are worth holding: nobody is who was never seen to be good, as at the start of the agent."""
+    threshold = server.policy.panic
+    if threshold is None:
+        return None
+    down = [known for real in server.real_servers if is_down(known := lookup(endpoint_of(real)))]
+    if not threshold.exceeded(len(down), len(server.real_servers)):
+        return None
+    panic = before or Panic(now_ns, now_ns - threshold.window_ns)
+    return panic if any(_is_held(known, panic) for known in down) else None
+
+
+def is_down(known: Known) -> bool:
+    """A check says so. One that waits for its first check is neither up nor down."""
+    return known.checked and not known.up
+
+
+def _is_held(known: Known, panic: Panic | None) -> bool:
+    """It is down, and belongs to the last good set: it was good when the panic began, or failed
+    within one round of checks before, or since."""
+    return (
+        panic is not None
+        and is_down(known)
+        and known.good_ns is not None
+        and known.good_ns >= panic.horizon_ns
+    )
+
+
+def taking_part(server: VirtualServer, lookup: Lookup, panic: Panic | None) -> dict[Endpoint, int]:
+    """The real servers that are up, or held in a panic, with their weights."""
+    found: dict[Endpoint, int] = {}
+    for real in server.real_servers:
+        endpoint = endpoint_of(real)
+        known = lookup(endpoint)
+        if known.up or _is_held(known, panic):
+            found[endpoint] = weight_of(real, known)
+    return found
+
+
+def sorry_in_use(server: VirtualServer, lookup: Lookup, state: PoolState) -> SorryServer | None:
+    """The first sorry server that is not known to be dead, when the quorum is lost."""
+    if state.quorum:
+        return None
+    return next((one for one in server.sorry_servers if lookup(endpoint_of(one)).up), None)
+
+
+def desired_pool(
+    server: VirtualServer, lookup: Lookup, state: PoolState
+) -> dict[Endpoint, Destination]:
+    """What IPVS is to have in `state`, which `decide` found with the same `lookup`.
+
+    While a sorry server answers, the real servers that are up stay with weight 0: they get no new
+    connections, and those they have are not cut off (ipvsadm(8), quiesce); keepalived removes
+    them. The same is true of a healthy real server of weight 0. Without a quorum and without a
+    usable sorry server the healthy real servers do what they can, as in keepalived.
+    """
+    members = taking_part(server, lookup, state.panic)
+    sorry = sorry_in_use(server, lookup, state)
+    pool: dict[Endpoint, Destination] = {}
+    for real in server.real_servers:
+        endpoint = endpoint_of(real)
+        if endpoint in members:
+            weight = members[endpoint] if sorry is None else 0
+            pool[endpoint] = destination_of(real, weight)
+        elif real.policy.inhibit:
+            pool[endpoint] = destination_of(real, 0)
+    for one in server.sorry_servers:
+        if one is sorry:
+            pool[endpoint_of(one)] = destination_of(one, SORRY_WEIGHT)
+        elif server.policy.sorry_inhibit:
+            pool[endpoint_of(one)] = destination_of(one, 0)
     return pool
 
 
 def desired_service(
-    virtual_server: VirtualServer, key: ServiceKey, is_up: Callable[[Endpoint], bool]
+    server: VirtualServer, key: ServiceKey, pool: dict[Endpoint, Destination]
 ) -> Service:
-    """Service `key` of `virtual_server` with its `desired_pool`."""
-    pool = service_pool(key, desired_pool(virtual_server, is_up))
-    return Service(key=key, settings=virtual_server.settings, pool=pool)
+    """The IPVS service `key` of `server` with its `desired_pool`."""
+    return Service(key=key, settings=server.settings, pool=service_pool(key, pool))

@@ -2,13 +2,15 @@
 """What the supervisor decides: whom to fork, kill, tell; when the agent is ready, sick or done.
 
 Owns the policy over all children: respawn, hung children, adoption of instance states by a new ha
-process, the systemd watchdog, the order and the deadlines of stopping, the progress of a reload.
+process and of pools by a new kernel process, the systemd watchdog, the order and the deadlines of
+stopping, the progress of a reload.
 Must never touch a process, a socket or the clock: `proc/supervisor.py` executes the actions.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -19,6 +21,7 @@ from lvs_agent.core.messages import (
     InstanceEvent,
     InstanceState,
     Message,
+    PoolChange,
     ProcessDied,
     ProcessRestarted,
     Ready,
@@ -100,6 +103,7 @@ class Supervision:
         self.stage = Stage.STARTING
         self.generation = generation
         self.instance_states: dict[str, InstanceState] = {}
+        self._pools: dict[str, PoolChange] = {}
         self.news_dropped = 0
         self._untold: deque[Message] = deque(maxlen=UNTOLD_LIMIT)
         self._advert_ints_ns = advert_ints_ns
@@ -125,14 +129,17 @@ class Supervision:
         restarted = life.forks > 0
         adopt = self._adoption(now_ns) if name == HA and restarted else ()
         life.handle(Event.FORKED, now_ns)
-        fork = Fork(name=name, restarted=restarted, adopt=adopt)
+        pools = tuple(self._pools.values()) if name == KERNEL and restarted else ()
+        fork = Fork(name=name, restarted=restarted, adopt=adopt, pools=pools)
         if not restarted:
             return (fork,)
         untold = self._untold_news() if name == TRACK else ()
         return (fork, *untold, *self._tell_peers(name, ProcessRestarted(name=name)))
 
     def _untold_news(self) -> tuple[Action, ...]:
-        untold = tuple(Tell(name=TRACK, message=message) for message in self._untold)
+        """How the pools stand, which the new process cannot know, then what it has to tell."""
+        standing = (replace(one, event="SAME") for one in self._pools.values())
+        untold = tuple(Tell(name=TRACK, message=one) for one in (*standing, *self._untold))
         self._untold.clear()
         return untold
 
@@ -167,6 +174,9 @@ class Supervision:
             case GroupState() | InstanceEvent() if name == HA:
                 return self._pass_on(message)
             case Verdict() if name == HEALTH:
+                return self._pass_on(message)
+            case PoolChange(virtual_server=server) if name == KERNEL:
+                self._pools[server] = message
                 return self._pass_on(message)
         return ()
 
@@ -281,6 +291,8 @@ class Supervision:
         self._advert_ints_ns = advert_ints_ns
         for instance in self.instance_states.keys() - advert_ints_ns.keys():
             del self.instance_states[instance]
+        if self.lives[KERNEL].listening:
+            self._pools.clear()  # it says anew which there are, and how they stand
         self._awaiting = set(NAMES)
         self._reload_deadline_ns = now_ns + RELOAD_NS
         actions: list[Action] = []

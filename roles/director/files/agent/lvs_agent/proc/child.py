@@ -15,6 +15,7 @@ from lvs_agent.core.messages import (
     InstanceState,
     LogLine,
     Message,
+    PoolChange,
     Ready,
     Reconfigure,
     StatusReply,
@@ -33,13 +34,15 @@ class Start:
     """What a child is born with.
 
     `restarted`: an earlier process of this agent run did the same job and died. `adopt` (ha only):
-    the instance states to go on with; empty means to begin in INIT.
+    the instance states to go on with; empty means to begin in INIT. `pools` (kernel only): what the
+    earlier process said last of its pools.
     """
 
     config: Config
     generation: int
     restarted: bool
     adopt: tuple[InstanceState, ...] = ()
+    pools: tuple[PoolChange, ...] = ()
 
 
 class Child:

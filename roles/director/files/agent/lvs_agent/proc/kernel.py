@@ -27,6 +27,7 @@ from lvs_agent.core.model import Config
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.kernel_ipvs import IpvsKeeper
 from lvs_agent.proc.kernel_keepers import Keepers
+from lvs_agent.proc.kernel_suspend import SuspendTeller
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.peer import Peer
 
@@ -79,7 +80,14 @@ class Kernel(Child):
             on_removed=self._rewrite_ledger,
             owned=before.services,
             restarted=start.restarted,
+            adopt=start.pools,
+            tell=self.supervisor.send,
         )
+        self._suspend = SuspendTeller(
+            start.config, lambda: self._keepers.host.host, self._health.send
+        )
+        self._keepers.host.on_settled.append(lambda _changes: self._suspend.look())
+        self._suspend.look()
         if start.restarted:
             self._expect_ha(ADOPTED_WAIT_NS)
         self._keepers.host.send_links(everything=True)
@@ -138,8 +146,10 @@ class Kernel(Child):
             case ProcessRestarted(name="ha"):
                 self._ha_dead = False
                 self._keepers.host.send_links(everything=True)
+            case ProcessRestarted(name="health"):
+                self._suspend.repeat()  # its last verdicts are held, and it repeats them
             case ProcessDied() | ProcessRestarted():
-                pass  # health: its last verdicts are held, and it repeats them
+                pass
             case _:
                 self.log("error", f"the supervisor sent {type(message).__name__}; ignored")
 
@@ -179,6 +189,7 @@ class Kernel(Child):
         for error in self._keepers.reconfigure(config):
             self.log("error", error)
         self._ipvs.reconfigure(config, self.generation)
+        self._suspend.reconfigure(config)
         self._rewrite_ledger()
 
     def _owned_by(self, config: Config) -> Ledger:

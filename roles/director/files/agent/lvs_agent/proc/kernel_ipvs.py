@@ -24,10 +24,10 @@ from lvs_agent.core.ipvs.model import (
     ServiceSettings,
 )
 from lvs_agent.core.ipvs.text import describe
-from lvs_agent.core.messages import Verdict
+from lvs_agent.core.messages import PoolChange, Verdict
 from lvs_agent.core.model import Config, VirtualServer
+from lvs_agent.core.pools import Pools
 from lvs_agent.core.quorum import desired_service
-from lvs_agent.core.verdicts import VerdictBook
 from lvs_agent.proc.kernel_report import service_report
 from lvs_agent.proc.loop import Loop, Timer
 
@@ -54,7 +54,8 @@ class Drift:
 
 class IpvsKeeper:
     """`owned`: services of an earlier configuration or process, to be removed when not desired;
-    `on_removed` runs when that happened to some of them."""
+    `on_removed` runs when that happened to some of them. `adopt`: what that process said last of
+    its pools; `tell` passes on what is new of them."""
 
     def __init__(
         self,
@@ -66,12 +67,15 @@ class IpvsKeeper:
         on_removed: Callable[[], None],
         owned: Iterable[ServiceKey],
         restarted: bool,
+        adopt: Iterable[PoolChange],
+        tell: Callable[[PoolChange], None],
     ) -> None:
         self._loop = loop
         self._log = log
         self._on_removed = on_removed
         self._ipvs = Ipvs()
-        self._book = VerdictBook(config, generation)
+        self._tell = tell
+        self._pools = Pools(config, generation, adopt=adopt)
         self._servers: dict[ServiceKey, VirtualServer] = {}
         self._owned: set[ServiceKey] = set(owned)
         self._known: dict[ServiceKey, Service] = {}
@@ -83,6 +87,7 @@ class IpvsKeeper:
         self._trouble: str | None = None
         self._retry_ns = RETRY_FIRST_NS
         self._work: Timer | None = None
+        self._settling: Timer | None = None
         self._frozen = restarted
         self._loaded = False
         self.drift = Drift()
@@ -99,21 +104,46 @@ class IpvsKeeper:
     # What is told
 
     def verdict(self, verdict: Verdict) -> None:
-        """Take note; the table follows in this turn of the loop. Other generations are ignored."""
-        identity = self._book.note(verdict)
-        if identity is not None:
-            self._mark(self._servers[identity].services)
+        """Take note; the table follows before the loop waits again. Other generations are
+        ignored."""
+        now_ns = self._loop.now_ns()
+        if self._pools.note(verdict, now_ns) and self._settling is None and not self._frozen:
+            self._settling = self._loop.call_at(now_ns, self._settle)
 
     def verdicts_complete(self, generation: int) -> None:
         """Every verdict was told: a successor may begin."""
-        if self._frozen and generation == self._book.generation:
+        if self._frozen and generation == self._pools.generation:
             self._timer.cancel()
             self._load()
 
+    def _settle(self) -> None:
+        """Draw the conclusions from the verdicts; what changes by them is brought in line."""
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        settled = self._pools.settle(self._loop.now_ns())
+        for news in settled.news:
+            self._tell(news)
+            self._log_news(news)
+        self._mark(key for one in settled.touched for key in self._servers[one].services)
+
+    def _log_news(self, news: PoolChange) -> None:
+        if news.event == "START" and news.quorum:
+            return
+        name = {"START": "no quorum at the start", "PANIC_OVER": "panic over"}.get(
+            news.event, news.event.replace("_", " ").lower()
+        )
+        level = "info" if news.event in ("QUORUM_UP", "PANIC_OVER") else "warning"
+        self._log(level, f"virtual_servers.{news.virtual_server}: {name}: {news.reason}")
+
     def reconfigure(self, config: Config, generation: int) -> None:
         """The table follows, in slices; services that are gone from `config` are removed last."""
-        self._book.reconfigure(config, generation)
+        self._pools.reconfigure(config, generation)
         self._set_servers(config)
+        if not self._frozen:
+            self._settle()
+        for standing in self._pools.standing():
+            self._tell(standing)
         self._mark(self._servers)
         self._mark(sorted(self._owned - self._servers.keys()))
 
@@ -126,6 +156,8 @@ class IpvsKeeper:
 
     def _load(self) -> None:
         """Read what there is, then bring everything in line; for the start and after trouble."""
+        if not self._frozen:
+            self._settle()  # whether IPVS can be spoken to or not
         if not self._owned:
             self._frozen, self._loaded = False, True
             self._schedule_audit()
@@ -137,7 +169,9 @@ class IpvsKeeper:
             return
         if self._frozen:
             self._frozen = False
-            self._book.adopt({key: state.service.pool for key, state in states.items()})
+            pools = {key: state.service.pool for key, state in states.items()}
+            self._pools.adopt_kernel(pools, self._loop.now_ns())
+            self._settle()
         self._recovered()
         self._loaded = True
         self._known = {key: state.service for key, state in states.items()}
@@ -173,8 +207,7 @@ class IpvsKeeper:
 
     def _desired(self, key: ServiceKey) -> Service:
         server = self._servers[key]
-        identity = server.identity
-        return desired_service(server, key, lambda endpoint: self._book.is_up(identity, endpoint))
+        return desired_service(server, key, self._pools.pool(server.identity))
 
     def _bring(self, batch: dict[ServiceKey, list[Operation]]) -> bool:
         """Apply; what is refused is read again and tried once more. False: IPVS is unusable."""
@@ -332,6 +365,7 @@ class IpvsKeeper:
                 self._known = {key: state.service for key, state in states.items()}
             except (IpvsMissing, OSError) as error:
                 self._in_trouble(error)
+        now_ns = self._loop.now_ns()
         return [
             service_report(
                 key,
@@ -339,7 +373,7 @@ class IpvsKeeper:
                 self._known.get(key),
                 self._counters.get(key, (Counters(), {})),
                 error=self._refused.get(key) or self._trouble,
-                real_servers=self._book.report(server) if key == server.identity else [],
+                pool=self._pools.report(server, now_ns) if key == server.identity else None,
             )
             for key, server in self._servers.items()
         ]

@@ -16,6 +16,10 @@ from lvs_agent.core.ipvs.text import flag_names
 from lvs_agent.core.messages import LinkState
 from lvs_agent.core.model import VirtualAddress, VirtualServer
 
+NO_POOL: dict[str, object] = {
+    "quorum": None, "panic": None, "sorry_servers": [], "real_servers": []
+}  # fmt: skip
+
 
 def link_report(state: LinkState, error: str | None) -> dict[str, object]:
     """An entry of `links`: what ha was told; `error` is what is wrong with a VMAC."""
@@ -62,13 +66,13 @@ def service_report(
     done: tuple[Counters, dict[Endpoint, Counters]],
     *,
     error: str | None,
-    real_servers: list[dict[str, object]],
+    pool: dict[str, object] | None,
 ) -> dict[str, object]:
-    """An entry of `services`: `destinations` is what the kernel has, `real_servers` what is
-    configured, with the verdicts."""
+    """An entry of `services`: `destinations` is what the kernel has, `pool` what is configured,
+    with the verdicts (Pools.report); of a virtual server's services only the first has it."""
     counters, per_destination = done
     settings = server.settings
-    names = {(real.address, real.port or key.port): real.name for real in server.real_servers}
+    names = {(one.address, one.port or key.port): one.name for one in server.servers}
     destinations: list[dict[str, object]] = []
     for endpoint, destination in (known.pool if known else {}).items():
         its = per_destination.get(endpoint, Counters())
@@ -105,7 +109,7 @@ def service_report(
         "error": error,
         **_traffic(counters),
         "destinations": destinations,
-        "real_servers": real_servers,
+        **(pool or NO_POOL),
     }
 
 

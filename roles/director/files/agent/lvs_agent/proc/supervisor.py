@@ -207,6 +207,7 @@ class Supervisor:
             generation=self.supervision.generation,
             restarted=action.restarted,
             adopt=action.adopt,
+            pools=action.pools,
         )
         main = getattr(self._mains, name)
         kept = {theirs.fileno(), self._lock, *(end.fileno() for end in peers)}

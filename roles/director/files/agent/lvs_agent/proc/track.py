@@ -16,6 +16,7 @@ from lvs_agent.core.messages import (
     InstanceEvent,
     InstanceState,
     Message,
+    PoolChange,
     ProcessDied,
     ProcessRestarted,
     TrackerState,
@@ -105,7 +106,7 @@ class Track(Child):
 
     def handle(self, message: Message) -> None:
         match message:
-            case InstanceState() | GroupState() | InstanceEvent() | Verdict():
+            case InstanceState() | GroupState() | InstanceEvent() | Verdict() | PoolChange():
                 self._notifier.told(message)
             case ProcessRestarted(name="ha"):
                 self._tell_everything()

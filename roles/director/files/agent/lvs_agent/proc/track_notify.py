@@ -6,14 +6,16 @@ Owns their processes and descriptors. Must never decide who is told of what: `co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
 from lvs_agent.adapters.fifo import FifoWriter
 from lvs_agent.adapters.script import Script, ScriptResult
+from lvs_agent.core.messages import PoolChange, Verdict
 from lvs_agent.core.model import Config, Fifo
-from lvs_agent.core.notify import Alert, Line, News, Notifications, Run, RunQueue
+from lvs_agent.core.notify import Alert, Line, News, Notifications, Run, RunQueue, Told
+from lvs_agent.core.notify_pools import PoolNotifications
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.track_mail import Mailer
 
@@ -40,6 +42,7 @@ class Notifier:
         self._loop = loop
         self._log = log
         self._notifications = Notifications(config)
+        self._of_pools = PoolNotifications(config)
         self._queue = RunQueue()
         self._running: dict[str, Script] = {}
         self._runs = 0
@@ -53,6 +56,7 @@ class Notifier:
         """Go by another configuration; what runs goes on."""
         self._notifications.update(config)
         self._configure(config)
+        self._tell(self._of_pools.update(config))
 
     def _configure(self, config: Config) -> None:
         global_defs = config.global_defs
@@ -110,9 +114,16 @@ class Notifier:
 
     # News.
 
-    def told(self, news: News) -> None:
+    def told(self, news: News | Verdict | PoolChange) -> None:
         """Something changed."""
-        for told in self._notifications.told(news):
+        match news:
+            case Verdict() | PoolChange():
+                self._tell(self._of_pools.told(news))
+            case _:
+                self._tell(self._notifications.told(news))
+
+    def _tell(self, all_told: Iterable[Told]) -> None:
+        for told in all_told:
             match told:
                 case Run():
                     if (run := self._queue.add(told)) is not None:
@@ -141,8 +152,7 @@ class Notifier:
 
     def _gone(self, run: Run) -> None:
         self._running.pop(run.key, None)
-        following = self._queue.ended(run.key)
-        if following is not None:
+        for following in self._queue.ended(run):
             self._start(following)
 
     def _write(self, text: str, *, vrrp: bool) -> None:
@@ -160,7 +170,9 @@ class Notifier:
     # The end.
 
     def stopping(self) -> None:
-        """The last news have come: send the mails that wait for more of them."""
+        """The last news have come: say goodbye for those that ask for it (omega), and send the
+        mails that wait for more of them."""
+        self._tell(self._of_pools.farewell())
         self._mailer.hurry()
 
     @property

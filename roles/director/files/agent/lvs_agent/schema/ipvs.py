@@ -10,6 +10,7 @@ from lvs_agent.schema.checks import CHECKS
 from lvs_agent.schema.forwarding import LB_ALGO_OPTIONS, LB_KIND, PERSISTENCE_OPTIONS
 from lvs_agent.schema.groups import IP_FAMILY, MARK
 from lvs_agent.schema.kinds import Block, Kind, Option, integer
+from lvs_agent.schema.quorum import POOL_OPTIONS, SERVER_OPTIONS
 
 _PORT = Option(
     name="port",
@@ -34,11 +35,13 @@ _THRESHOLDS = (0, 2**31 - 1)
 
 SORRY_SERVER = Block(
     name="sorry_server",
-    doc="Server that answers while every real server is dead.",
+    doc="Server that answers while the quorum is lost: by default, while every real server is dead."
+    " With checks of its own it is used only while they pass.",
     options=(
         Option(name="ip", kind=Kind.IP, required=True, doc="Address.", example="127.0.0.1"),
         _PORT,
         _LB_KIND,
+        *CHECKS,
     ),
 )
 
@@ -69,6 +72,7 @@ REAL_SERVER = Block(
             default=0,
             default_doc="0, which is three quarters of uthreshold",
         ),
+        *SERVER_OPTIONS,
         *CHECKS,
     ),
 )
@@ -158,11 +162,13 @@ VIRTUAL_SERVER = Block(
             default_doc="the address checked",
         ),
         *CHECKS,
+        *POOL_OPTIONS,
         Option(
             name="sorry_server",
-            kind=Kind.BLOCK,
+            kind=Kind.BLOCKS,
             block=SORRY_SERVER,
-            doc="Answers while every real server is dead.",
+            maximum=16,
+            doc="Answers while the quorum is lost; of a list, the first that is healthy.",
         ),
         Option(
             name="real_servers",

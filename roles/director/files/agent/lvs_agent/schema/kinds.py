@@ -35,6 +35,7 @@ class Kind(StrEnum):
     IP_PROTOCOL = "IP protocol"
     MARK = "mark with optional /mask"
     PORTS = "port or range of ports"
+    SHARE = "number, or number and %"
     COMMAND = "command"
     WORDS = "words"
     STATUS_CODES = "HTTP status codes"

@@ -27,7 +27,7 @@ from lvs_agent.core.health.check import (
 )
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
 from lvs_agent.core.messages import Verdict
-from lvs_agent.core.model import Config, RealServer, VirtualServer
+from lvs_agent.core.model import Config, RealServer, SorryServer, VirtualServer
 
 # A reason is for people: about one line of the journal.
 _REASON_CHARACTERS = 300
@@ -73,7 +73,7 @@ class Server:
 
     __slots__ = ("held", "real", "virtual", "watched")
 
-    def __init__(self, virtual: VirtualServer, real: RealServer) -> None:
+    def __init__(self, virtual: VirtualServer, real: RealServer | SorryServer) -> None:
         self.virtual = virtual
         self.real = real
         self.watched: tuple[Watched, ...] = ()
@@ -140,7 +140,7 @@ class Board:
             watched.users = []
         changes = []
         for virtual in config.virtual_servers:
-            for real in virtual.real_servers:
+            for real in virtual.servers:
                 server = Server(virtual, real)
                 key = server.key
                 held = server.held = before.get(key)
