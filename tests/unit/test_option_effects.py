@@ -23,9 +23,15 @@ ELSEWHERE = {
     "real_server.tcp_check",
     *(
         f"virtual_server.{option}"
-        for option in (
-            "http_get tcp_check virtualhost delay_loop connect_timeout retry delay_before_retry"
-        ).split()
+        for option in [
+            "http_get",
+            "tcp_check",
+            "virtualhost",
+            "delay_loop",
+            "connect_timeout",
+            "retry",
+            "delay_before_retry",
+        ]
     ),
 }
 # May become smaller.

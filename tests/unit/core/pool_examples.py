@@ -32,7 +32,13 @@ def check(address: str, port: int = 80, **other: Any) -> TcpCheck:
 
 
 def real(
-    number: int, weight: int = 1, *, checked: bool = True, name: str | None = None, **policy: Any
+    number: int,
+    weight: int = 1,
+    *,
+    checked: bool = True,
+    alpha: bool = False,
+    name: str | None = None,
+    **policy: Any,
 ) -> RealServer:
     address = at(number).address
     return RealServer(
@@ -40,7 +46,7 @@ def real(
         address=address,
         port=80,
         weight=weight,
-        checks=(check(address),) if checked else (),
+        checks=(check(address, alpha=alpha),) if checked else (),
         policy=ServerPolicy(**policy),
     )
 

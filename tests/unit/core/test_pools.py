@@ -196,9 +196,7 @@ class History:
 
     def live(self) -> list[RealServer]:
         return [
-            one
-            for one in self.server.real_servers
-            if self.is_up(one.name, not (one.policy.alpha and bool(one.checks)))
+            one for one in self.server.real_servers if self.is_up(one.name, not one.checks[0].alpha)
         ]
 
     def check(self, told: list[str]) -> None:

@@ -20,9 +20,8 @@ def virtual_server(name: str, values: dict[str, Any], document: dict[str, Any]) 
     """The virtual server with these values, of this document."""
     services = derive_ipvs.services(values, document["virtual_server_groups"])
     port = derive_ipvs.common_port(services)
-    global_defs = document["global_defs"]
     real_servers = tuple(
-        _real_server(real_name, real, values, port, global_defs)
+        _real_server(real_name, real, values, port, document)
         for real_name, real in values["real_servers"].items()
     )
     return VirtualServer(
@@ -32,11 +31,11 @@ def virtual_server(name: str, values: dict[str, Any], document: dict[str, Any]) 
         settings=_settings(values, services),
         real_servers=real_servers,
         sorry_servers=tuple(
-            _sorry_server(name, one, values, port)
+            _sorry_server(name, one, values, port, document)
             for name, one in derive_quorum.sorry_names(values["sorry_server"]).items()
         ),
         group=values["group"],
-        policy=build_quorum.pool_policy(values, real_servers, global_defs),
+        policy=build_quorum.pool_policy(values, real_servers, document["global_defs"]),
     )
 
 
@@ -60,7 +59,7 @@ def _real_server(
     values: dict[str, Any],
     server: dict[str, Any],
     usual_port: int,
-    global_defs: dict[str, Any],
+    document: dict[str, Any],
 ) -> RealServer:
     port = values["port"] or usual_port
     forwarding, tunnel = derive_ipvs.forwarding(values, server)
@@ -69,17 +68,21 @@ def _real_server(
         address=values["ip"],
         port=port,
         weight=or_else(values["weight"], server["weight"]),
-        checks=build_checks.checks(values, port, server),
+        checks=build_checks.checks(values, port, server, document),
         forwarding=forwarding,
         tunnel=tunnel,
         upper_threshold=values["uthreshold"],
         lower_threshold=values["lthreshold"],
-        policy=build_quorum.server_policy(values, server, global_defs),
+        policy=build_quorum.server_policy(values, server, document["global_defs"]),
     )
 
 
 def _sorry_server(
-    name: str, values: dict[str, Any], server: dict[str, Any], usual_port: int
+    name: str,
+    values: dict[str, Any],
+    server: dict[str, Any],
+    usual_port: int,
+    document: dict[str, Any],
 ) -> SorryServer:
     port = values["port"] or usual_port
     forwarding, tunnel = derive_ipvs.forwarding(values, server)
@@ -87,7 +90,7 @@ def _sorry_server(
         name=name,
         address=values["ip"],
         port=port,
-        checks=build_checks.own_checks(values, port, server),
+        checks=build_checks.own_checks(values, port, server, document),
         forwarding=forwarding,
         tunnel=tunnel,
     )

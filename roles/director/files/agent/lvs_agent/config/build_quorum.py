@@ -11,7 +11,7 @@ from typing import Any
 
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
-from lvs_agent.core.checks import Check
+from lvs_agent.core.checks import Check, MiscCheck, Networked
 from lvs_agent.core.model import Command, RealServer
 from lvs_agent.core.policy import PanicThreshold, PoolPolicy, ServerPolicy
 
@@ -38,7 +38,6 @@ def pool_policy(
 def server_policy(real: Values, server: Values, global_defs: Values) -> ServerPolicy:
     """The policy of the real server with these values, of that virtual server."""
     return ServerPolicy(
-        alpha=or_else(real["alpha"], server["alpha"]),
         inhibit=or_else(real["inhibit_on_failure"], server["inhibit_on_failure"]),
         notify_up=_command(real["notify_up"], global_defs),
         notify_down=_command(real["notify_down"], global_defs),
@@ -76,5 +75,11 @@ def _panic(server: Values, real_servers: Iterable[RealServer]) -> PanicThreshold
 
 def _round_ns(check: Check) -> int:
     """From one result of a check to a verdict that could follow right after it, at the most."""
-    tries_ns = (check.retry + 1) * (2 * check.connect_timeout_ns + check.delay_before_retry_ns)
-    return check.delay_loop_ns + tries_ns
+    match check:
+        case MiscCheck():
+            try_ns = check.timeout_ns
+        case Networked():
+            try_ns = 2 * check.connect_timeout_ns  # to connect, and for the answer
+        case _:
+            try_ns = 0
+    return check.delay_loop_ns + (check.retry + 1) * (try_ns + check.delay_before_retry_ns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import derive_ipvs, rules_checks, rules_pools, rules_quorum
+from lvs_agent.config import derive_ipvs, rules_pools, rules_quorum
 from lvs_agent.config.report import Report, suggestion
 from lvs_agent.core.ipvs.model import ServiceKey
 
@@ -29,7 +29,6 @@ def check(values: Values, report: Report) -> None:
     seen: dict[ServiceKey, str] = {}
     for name, server in values["virtual_servers"].items():
         path = f"virtual_servers.{name}"
-        rules_checks.check(server, path, report)
         _options(server, path, report)
         if not all(whole) or not _is_said_once(server, groups, path, report):
             continue

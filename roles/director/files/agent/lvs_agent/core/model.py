@@ -421,6 +421,7 @@ class SorryServer:
     address: str
     port: int
     checks: tuple[Check, ...] = ()
+    weight: int = 1  # it is alone among its kind: any weight above 0 gives it all
     forwarding: str = "DR"
     tunnel: Tunnel | None = None
 

@@ -14,6 +14,7 @@ from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
 from lvs_agent.core.messages import PoolChange, Verdict
 from lvs_agent.core.model import Command, Config, RealServer, VirtualServer
 from lvs_agent.core.notify import Alert, Line, Run, Told
+from lvs_agent.core.quorum import endpoint_of, starts_down
 
 # Virtual server and real server, by name.
 _Key = tuple[str, str]
@@ -67,8 +68,7 @@ class PoolNotifications:
         return tuple(told)
 
     def _is_up(self, key: _Key) -> bool:
-        real = self._real[key][1]
-        return self._up.get(key, not (real.policy.alpha and real.checks))
+        return self._up.get(key, not starts_down(self._real[key][1]))
 
     def told(self, news: Verdict | PoolChange) -> tuple[Told, ...]:
         """What to do about it, in order."""
@@ -126,7 +126,7 @@ def _real_server(
     yield from _run(f"RS {server.name} {real.name}", command)
     yield Line(text=f"RS {_place(server, real)} {_virtual(server)} {state}", vrrp=False)
     if real.policy.mail:
-        what = f"real server {real.name} ({_endpoint(real)})"
+        what = f"real server {real.name} ({endpoint_of(real)})"
         yield Alert(
             subject=f"{what} of {server.name} is {state}",
             text=f"{what} of virtual server {server.name} is {state}: {reason}",
@@ -147,12 +147,8 @@ def _run(key: str, command: Command | None) -> list[Run]:
     return [] if command is None else [Run(key=key, command=command, more=(), crowd=True)]
 
 
-def _endpoint(real: RealServer) -> Endpoint:
-    return Endpoint(real.address, real.port)
-
-
 def _places(server: VirtualServer, real: RealServer) -> tuple[tuple[ServiceKey, Endpoint], ...]:
-    return tuple((service, _endpoint(real)) for service in server.services)
+    return tuple((service, endpoint_of(real)) for service in server.services)
 
 
 def _carried(

@@ -56,11 +56,10 @@ class PoolPolicy:
 class ServerPolicy:
     """How one real server is treated.
 
-    `alpha`: down until a check has passed. `inhibit` (inhibit_on_failure): dead, it stays in IPVS
-    with weight 0, so that its connections are not cut off.
+    `inhibit` (inhibit_on_failure): dead, it stays in IPVS with weight 0, so that its connections
+    are not cut off.
     """
 
-    alpha: bool = False
     inhibit: bool = False
     notify_up: Command | None = None
     notify_down: Command | None = None

@@ -18,8 +18,6 @@ from typing import NamedTuple
 from lvs_agent.core.ipvs.model import Destination, Endpoint, Service, ServiceKey, service_pool
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
 
-# The weight of a sorry server: it is alone among its kind, so any weight above 0 gives it all.
-SORRY_WEIGHT = 1
 # IP_VS weights are C ints; the schema has the same bound.
 WEIGHT_LIMIT = 2**31 - 1
 
@@ -128,6 +126,11 @@ def _panic(
     return panic if any(_is_held(known, panic) for known in down) else None
 
 
+def starts_down(server: RealServer | SorryServer) -> bool:
+    """Whether it counts as down as long as nothing is known of it (alpha)."""
+    return any(check.alpha for check in server.checks)
+
+
 def is_down(known: Known) -> bool:
     """A check says so. One that waits for its first check is neither up nor down."""
     return known.checked and not known.up
@@ -184,7 +187,7 @@ def desired_pool(
             pool[endpoint] = destination_of(real, 0)
     for one in server.sorry_servers:
         if one is sorry:
-            pool[endpoint_of(one)] = destination_of(one, SORRY_WEIGHT)
+            pool[endpoint_of(one)] = destination_of(one, one.weight)
         elif server.policy.sorry_inhibit:
             pool[endpoint_of(one)] = destination_of(one, 0)
     return pool

@@ -16,7 +16,7 @@ from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import Endpoint, Pool, ServiceKey
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, RealServer, SorryServer, VirtualServer
-from lvs_agent.core.quorum import Known, endpoint_of, is_down
+from lvs_agent.core.quorum import Known, endpoint_of, is_down, starts_down
 
 # The virtual server's identity, and the server's.
 Place = tuple[ServiceKey, Endpoint]
@@ -48,7 +48,7 @@ class VerdictBook:
                 place = identity, endpoint_of(one)
                 self._names[server.name, one.name] = place
                 self._checks[place] = one.checks
-                if isinstance(one, RealServer) and one.policy.alpha and one.checks:
+                if starts_down(one):
                     self._alpha.add(place)
 
     def lookup(self, identity: ServiceKey, endpoint: Endpoint) -> Known:

@@ -7,6 +7,7 @@ Owns those options.
 from __future__ import annotations
 
 from lvs_agent.schema.checks import CHECKS
+from lvs_agent.schema.checks_common import REAL_SERVER_PACE, VIRTUAL_SERVER_PACE
 from lvs_agent.schema.forwarding import LB_ALGO_OPTIONS, LB_KIND, PERSISTENCE_OPTIONS
 from lvs_agent.schema.groups import IP_FAMILY, MARK
 from lvs_agent.schema.kinds import Block, Kind, Option, integer
@@ -73,6 +74,7 @@ REAL_SERVER = Block(
             default_doc="0, which is three quarters of uthreshold",
         ),
         *SERVER_OPTIONS,
+        *REAL_SERVER_PACE,
         *CHECKS,
     ),
 )
@@ -161,6 +163,7 @@ VIRTUAL_SERVER = Block(
             doc="Host header of the HTTP checks.",
             default_doc="the address checked",
         ),
+        *VIRTUAL_SERVER_PACE,
         *CHECKS,
         *POOL_OPTIONS,
         Option(
