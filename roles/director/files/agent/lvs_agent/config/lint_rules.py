@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_agent.config import derive
+from lvs_agent.config import derive, lint_ipvs
 from lvs_agent.config.report import Report
 from lvs_agent.config.rules_routes import holders
 from lvs_agent.config.rules_strict import first_is_link_local
@@ -44,6 +44,7 @@ def check(values: Values, document: Values, report: Report) -> None:
     _delays(values, report)
     _rules(values, report)
     _mail(values, report)
+    lint_ipvs.check(values, report)
 
 
 def _election(instance: Values, said: Values) -> Iterator[tuple[str, str]]:
