@@ -21,18 +21,13 @@ EFFECTS: dict[str, Effect] = VRRP_EFFECTS | IPVS_EFFECTS
 ELSEWHERE = {
     "real_server.http_get",
     "real_server.tcp_check",
-    *(
-        f"virtual_server.{option}"
-        for option in [
-            "http_get",
-            "tcp_check",
-            "virtualhost",
-            "delay_loop",
-            "connect_timeout",
-            "retry",
-            "delay_before_retry",
-        ]
-    ),
+    "virtual_server.http_get",
+    "virtual_server.tcp_check",
+    "virtual_server.virtualhost",
+    "virtual_server.delay_loop",
+    "virtual_server.connect_timeout",
+    "virtual_server.retry",
+    "virtual_server.delay_before_retry",
 }
 # May become smaller.
 ALLOWED_WITHOUT = {

@@ -160,3 +160,26 @@ def test_durations_have_two_units(seconds: float, words: str) -> None:
 def test_missing_parts_do_not_break_it(parts: set[str]) -> None:
     whole = status()
     assert render({key: value for key, value in whole.items() if key not in parts})
+
+
+def test_services_of_a_group_are_one_paragraph_with_their_connections_added_up() -> None:
+    def entry(port: int, *real_servers: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {
+            "name": "farm", "group": "web", "service": f"TCP [2001:db8::9]:{port}",
+            "protocol": "TCP", "address": "2001:db8::9", "port": port, "mark": 0,
+            "scheduler": "sh", "scheduler_flags": ["sh-port"], "ops": True,
+            "persistence_timeout": 0, "in_kernel": True, "error": None,
+            "destinations": [
+                {"address": "2001:db8::1", "port": port, "name": "a", "active": 2, "inactive": 1},
+                {"address": "2001:db8::2", "port": 9, "name": None, "active": 1, "inactive": 0},
+            ],
+            "real_servers": list(real_servers),
+        } | more  # fmt: skip
+
+    real = {"name": "a", "address": "2001:db8::1", "port": 0, "weight": 1, "up": True}
+    text = render(status(services=[entry(80, real), entry(81, in_kernel=False)]))
+    assert "  farm: group web (2 services) sh sh-port ops\n" in text
+    assert text.count("farm:") == 1
+    assert "up     a  [2001:db8::1]  weight 1  4 active, 2 inactive" in text
+    assert "sorry  [2001:db8::2]:9  2 active, 0 inactive" in text
+    assert "! farm (TCP [2001:db8::9]:81) is not in the kernel's table" in text

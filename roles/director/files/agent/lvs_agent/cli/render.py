@@ -95,6 +95,8 @@ def _kernel_warnings(status: Item) -> Iterator[str]:
 
 def _service_warnings(service: Item) -> Iterator[str]:
     name = service.get("name")
+    if service.get("group"):
+        name = f"{name} ({service.get('service')})"
     if service.get("error"):
         yield f"{name}: {service['error']}"
     elif service.get("in_kernel") is False:
@@ -162,36 +164,63 @@ def _master(instance: Item) -> str:
 
 
 def _services(status: Item) -> list[str]:
-    lines = []
+    """A virtual server has one entry for each of its services, its real servers in the first."""
+    virtual: dict[object, list[Item]] = {}
     for service in status.get("services", []):
-        persistence = service.get("persistence_timeout") or 0
-        lines.append(
-            f"  {service.get('name')}: {service.get('protocol')} {service.get('address')}:"
-            f"{service.get('port')} {service.get('scheduler')}"
-            + (f", persistent {persistence} s" if persistence else "")
-        )
-        lines += _real_servers(service)
+        virtual.setdefault(service.get("name"), []).append(service)
+    lines = []
+    for name, entries in virtual.items():
+        first = entries[0]
+        lines.append(f"  {name}: {_where(entries)} {_scheduling(first)}")
+        lines += _real_servers(entries)
     return lines
 
 
-def _real_servers(service: Item) -> list[str]:
+def _where(entries: list[Item]) -> str:
+    first = entries[0]
+    if first.get("group"):
+        count = "1 service" if len(entries) == 1 else f"{len(entries)} services"
+        return f"group {first['group']} ({count})"
+    if first.get("service"):
+        return str(first["service"])
+    return f"{first.get('protocol')} {first.get('address')}:{first.get('port')}"
+
+
+def _scheduling(service: Item) -> str:
+    words = [str(service.get("scheduler")), *(service.get("scheduler_flags") or [])]
+    text = " ".join([*words, "ops"] if service.get("ops") else words)
+    persistence = service.get("persistence_timeout") or 0
+    return f"{text}, persistent {persistence} s" if persistence else text
+
+
+def _real_servers(entries: list[Item]) -> list[str]:
     """Those that are down first, and all of them; of the others as many as anybody reads."""
-    in_table = {
-        (one.get("address"), one.get("port")): one for one in service.get("destinations", [])
-    }
+    in_table: dict[tuple[object, object], Item] = {}
+    for service in entries:
+        for one in service.get("destinations", []):
+            # A real server without a port has that of each service; connections are added up.
+            where = (one.get("address"), one.get("name") or one.get("port"))
+            before = in_table.setdefault(where, {**one, "active": 0, "inactive": 0})
+            for count in ("active", "inactive"):
+                before[count] += one.get(count) or 0
     down: list[str] = []
     well: list[str] = []
-    for server in service.get("real_servers", []):
-        destination = in_table.pop((server.get("address"), server.get("port")), None)
+    for server in entries[0].get("real_servers", []):
+        places = [(server.get("address"), server.get(key)) for key in ("name", "port")]
+        found = [in_table.pop(place) for place in places if place in in_table]
+        destination = found[0] if found else None
         (well if server.get("up") else down).append(_real_server(server, destination))
     rest = len(well) - _SHOWN_UP
     more = [f"      and {rest} more that are up"] if rest > 0 else []
     # What is left in the table but no real server is the sorry server.
-    sorry = [
-        f"      sorry  {one.get('address')}:{one.get('port')}  {_connections(one)}"
-        for one in in_table.values()
-    ]
+    sorry = [f"      sorry  {_place(one)}  {_connections(one)}" for one in in_table.values()]
     return [*down, *well[:_SHOWN_UP], *more, *sorry]
+
+
+def _place(server: Item) -> str:
+    address, port = server.get("address"), server.get("port")
+    text = f"[{address}]" if ":" in str(address) else str(address)
+    return f"{text}:{port}" if port else text
 
 
 def _real_server(server: Item, destination: Item | None) -> str:
@@ -199,8 +228,7 @@ def _real_server(server: Item, destination: Item | None) -> str:
     if not server.get("checked", True):
         state += "?"  # assumed: no check has run yet
     line = (
-        f"      {state:<5}  {server.get('name')}  {server.get('address')}:{server.get('port')}  "
-        f"weight {server.get('weight')}"
+        f"      {state:<5}  {server.get('name')}  {_place(server)}  weight {server.get('weight')}"
     )
     if destination is not None:
         line += f"  {_connections(destination)}"

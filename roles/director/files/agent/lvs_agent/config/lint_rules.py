@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_agent.config import derive, rules_quorum
+from lvs_agent.config import derive, lint_ipvs, rules_quorum
 from lvs_agent.config.report import Report
 from lvs_agent.config.rules_routes import holders
 from lvs_agent.config.rules_strict import first_is_link_local
@@ -46,6 +46,7 @@ def check(values: Values, document: Values, report: Report) -> None:
     _mail(values, report)
     for name, server in values["virtual_servers"].items():
         rules_quorum.lint(server, f"virtual_servers.{name}", report)
+    lint_ipvs.check(values, report)
 
 
 def _election(instance: Values, said: Values) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ Owns them; `rules_pools.py` has those about real servers. Must never repeat a ra
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from lvs_agent.config import derive_ipvs, rules_pools, rules_quorum
@@ -34,6 +35,7 @@ def check(values: Values, report: Report) -> None:
             continue
         keys = derive_ipvs.services(server, groups)
         _unique(keys, name, seen, report)
+        _addresses(server, keys, path, report)
         _ports(server, keys, path, report)
         _families(server, keys, path, report)
         rules_quorum.check(server, keys, path, report)
@@ -104,6 +106,15 @@ def _unique(
         if other != name:
             report(f"virtual_servers.{name}", f"{key} is already that of {other}; merge the two")
             return  # a group may share hundreds
+
+
+def _addresses(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Report) -> None:
+    option = "ip" if server["group"] is None else "group"
+    for key in keys:
+        address = ipaddress.ip_address(key.address)
+        if not key.mark and (address.is_multicast or address.is_unspecified):
+            report(f"{path}.{option}", f"{address} cannot be a virtual address")
+            return  # a group may have hundreds
 
 
 def _ports(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Report) -> None:

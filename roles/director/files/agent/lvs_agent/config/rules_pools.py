@@ -6,6 +6,7 @@ Owns them. Must never repeat a range (`schema/`).
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,7 @@ def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Repor
         if holder["lb_kind"] is not None:
             _tunnel(holder["lb_kind"], f"{where}.lb_kind", report)
         method, _ = derive_ipvs.forwarding(holder, server)
+        _address(holder["ip"], f"{where}.ip", report)
         _port(holder["port"], method, keys, f"{where}.port", report)
         if families != {family_of(holder["ip"])}:
             mixed = mixed or f"{where}.ip"
@@ -102,6 +104,15 @@ def _port(
         if not key.port:
             report(path, f"cannot be {port}: the virtual server takes all ports; leave it out")
             return
+
+
+def _address(text: str, path: str, report: Report) -> None:
+    """net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_new_dest(): unicast, and not of one link alone."""
+    address = ipaddress.ip_address(text)
+    if address.is_multicast or address.is_unspecified:
+        report(path, f"{text} is the address of no host; use the real server's own")
+    elif address.version == 6 and address.is_link_local:
+        report(path, f"{text} is link-local, where IPVS cannot send to; use a global or local one")
 
 
 def _mixed(address: str, method: str, path: str, report: Report) -> None:

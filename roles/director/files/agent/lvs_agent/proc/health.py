@@ -17,7 +17,7 @@ from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
 from lvs_agent.config import ConfigRejected, load
 from lvs_agent.core.checks import Check, FileCheck
-from lvs_agent.core.health.board import Board, Change, Watched
+from lvs_agent.core.health.board import Board, Change, Watched, is_paused
 from lvs_agent.core.health.check import (
     LOCAL_ERROR_PAUSE_NS,
     Outcome,
@@ -34,7 +34,13 @@ from lvs_agent.core.health.schedule import (
     phase_ns,
     warmup_ns,
 )
-from lvs_agent.core.messages import Message, ProcessDied, ProcessRestarted, VerdictsComplete
+from lvs_agent.core.messages import (
+    Message,
+    ProcessDied,
+    ProcessRestarted,
+    Suspended,
+    VerdictsComplete,
+)
 from lvs_agent.core.model import Config
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
@@ -50,7 +56,8 @@ class Job:
     """
 
     __slots__ = (
-        "_done", "last_ns", "probe", "removed", "slot_ns", "started_ns", "warned", "watched"
+        "_done", "last_ns", "paused", "probe", "removed", "slot_ns", "started_ns", "warned",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, watched: Watched, slot_ns: int, done: Callable[[Job, Result], None]) -> None:
@@ -60,6 +67,7 @@ class Job:
         self.started_ns = 0
         self.last_ns: int | None = None
         self.removed = False
+        self.paused = False
         self.warned: str | None = None
         self.probe: Probe | None = None
 
@@ -82,6 +90,7 @@ class Health(Child):
         self._board = Board(restarted=start.restarted)
         self._jobs: dict[Watched, Job] = {}
         self._queue: Queue[Job] = Queue()
+        self._suspended: frozenset[str] = frozenset()
         self._timer: Timer | None = None
         self._tries = 0
         self._health_log = HealthLog(loop, self.log)
@@ -172,10 +181,35 @@ class Health(Child):
             job = self._queue.pop_due(now_ns)
             if job is None:
                 return
+            if is_paused(job.watched.users, self._suspended):
+                job.paused = True
+                self._queue.push(self._due_ns(job, Pause.DELAY_LOOP, now_ns), job)
+                continue
             job.started_ns = now_ns
             self._tries += 1
             if job.probe is not None:
                 job.probe.start()
+
+    def _suspend(self, names: tuple[str, ...]) -> None:
+        """Leave out the checks that only these virtual servers ask for (ha_suspend). What was left
+        out and is wanted again runs soon: its verdict is as old as the pause."""
+        self._suspended = frozenset(names)
+        jobs = [
+            job
+            for job in self._jobs.values()
+            if job.paused and not is_paused(job.watched.users, self._suspended)
+        ]
+        if not jobs:
+            return
+        for job in jobs:
+            job.paused = False
+        wanted = set(jobs)
+        self._queue.drop(lambda job: job in wanted)
+        now_ns = self.loop.now_ns()
+        for job in jobs:
+            within_ns = warmup_ns(len(jobs), job.watched.check.delay_loop_ns)
+            self._queue.push(now_ns + phase_ns(job.watched.index, within_ns), job)
+        self._arm()
 
     def _done(self, job: Job, result: Result) -> None:
         """A try ended: next turn, verdicts, log."""
@@ -252,7 +286,12 @@ class Health(Child):
         self._apply(config)
 
     def _from_kernel(self, message: Message) -> None:
-        self.log("warning", f"unexpected message {type(message).__name__} of the kernel process")
+        match message:
+            case Suspended(virtual_servers=names):
+                self._suspend(names)
+            case _:
+                name = type(message).__name__
+                self.log("warning", f"unexpected message {name} of the kernel process")
 
     def _kernel_closed(self, reason: str) -> None:
         # Verdicts no longer reach anybody: the supervisor is to start all this anew.
@@ -299,6 +338,7 @@ def _row(job: Job) -> dict[str, object]:
         "reason": state.reason,
         "warning": state.warning,
         "failed_tries": state.failed_tries,
+        "paused": job.paused,
         "last_ms": None if job.last_ns is None else round(job.last_ns / 1e6, 3),
         "users": [server.name for server in job.watched.users],
     }

@@ -26,6 +26,7 @@ PARTS: dict[str, dict[str, str]] = {
         "rules": "[]",
         "firewall": "{}",
         "sync_daemon": "{}",
+        "timeouts": "{}",
         "services": "[]",
         "drift": "{}",
     },

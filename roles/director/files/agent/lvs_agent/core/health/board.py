@@ -266,3 +266,8 @@ def _failures(server: Server) -> str:
                 f"{kind(watched.check)} {target(watched.check)}: {state.reason} ({tries})"
             )
     return "; ".join(reasons)[:_REASON_CHARACTERS]
+
+
+def is_paused(users: list[Server], suspended: frozenset[str]) -> bool:
+    """Whether nobody asks for a check now but virtual servers that are suspended (ha_suspend)."""
+    return bool(suspended) and all(server.virtual.name in suspended for server in users)
