@@ -257,7 +257,13 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         name="pause of checks by an address that is none",
-        spoil=_server(ip=None, port=None, fwmark=7, ha_suspend=True),
+        spoil=_server(
+            ip=None,
+            port=None,
+            fwmark=7,
+            ha_suspend=True,
+            http_get={"connect_port": 80, "url": [{}]},
+        ),
         path=f"{WEB}.ha_suspend",
         words="a firewall mark has none",
     ),

@@ -3,46 +3,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from health_process import Run, Web, document, http
 
 
-def test_checks_pause_while_suspended_and_hold_their_verdicts(
-    run: Run, web: Callable[[], Web]
-) -> None:
-    server = web()
-    process = run(document(rs=http(server.port)))
+def test_checks_pause_while_suspended_and_hold_their_verdicts(run: Run, web: Web) -> None:
+    process = run(document(rs=http(web.port)))
     process.until(lambda: process.verdicts("rs")[-1:] == [(True, True)])
     process.suspend("web0")
     process.until(lambda: all(row["paused"] for row in process.report()["checks"]))
-    requests = server.requests
-    server.status = 500
+    requests = web.requests
+    web.status = 500
     process.told.clear()
     process.listen_for(1.0)  # five times the delay_loop
-    assert server.requests == requests
+    assert web.requests == requests
     assert process.verdicts("rs") == []
     process.suspend()
     process.until(lambda: process.verdicts("rs") == [(False, True)])
 
 
-def test_check_that_somebody_else_asks_for_goes_on(run: Run, web: Callable[[], Web]) -> None:
-    server = web()
-    process = run(document(2, rs=http(server.port)))
+def test_check_that_somebody_else_asks_for_goes_on(run: Run, web: Web) -> None:
+    process = run(document(2, rs=http(web.port)))
     process.suspend("web0")
-    process.until(lambda: server.requests > 0)
-    before = server.requests
-    process.until(lambda: server.requests >= before + 2)
+    process.until(lambda: web.requests > 0)
+    before = web.requests
+    process.until(lambda: web.requests >= before + 2)
     process.suspend("web0", "web1")
     process.until(lambda: all(row["paused"] for row in process.report()["checks"]))
 
 
-def test_new_names_of_the_same_virtual_servers_pause_too(run: Run, web: Callable[[], Web]) -> None:
-    server = web()
-    wanted = document(rs=http(server.port))
+def test_new_names_of_the_same_virtual_servers_pause_too(run: Run, web: Web) -> None:
+    wanted = document(rs=http(web.port))
     process = run(wanted)
     process.suspend("renamed")
-    process.until(lambda: server.requests > 1)
+    process.until(lambda: web.requests > 1)
     wanted["virtual_servers"] = {"renamed": wanted["virtual_servers"]["web0"]}
     process.reconfigure(wanted, 2)
     process.until(lambda: all(row["paused"] for row in process.report()["checks"]))

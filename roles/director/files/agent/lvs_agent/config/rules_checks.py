@@ -102,7 +102,8 @@ def _source(check: Values, address: str, path: str, report: Report) -> None:
             f"bindto {bound} cannot reach {address}: one is IPv4, the other IPv6",
         )
     local = family_of(address) == 6 and ipaddress.IPv6Address(address).is_link_local
-    if local and "bind_if" in check and check["bind_if"] is None:
+    # That of a real server is wrong in any case, and reported as such.
+    if local and check.get("connect_ip") == address and check["bind_if"] is None:
         report(path, f"{address} is a link-local address; say bind_if, the interface to it")
 
 
