@@ -79,7 +79,9 @@ def document(**servers: Any) -> dict[str, Any]:
     return {"virtual_servers": servers}
 
 
-def verdict(process: KernelProcess, name: str, up: bool, server: str = "web") -> None:
+def verdict(
+    process: KernelProcess, name: str, up: bool, server: str = "web", weight: int | None = None
+) -> None:
     process.health.send(
         Verdict(
             generation=process.generation,
@@ -88,6 +90,7 @@ def verdict(process: KernelProcess, name: str, up: bool, server: str = "web") ->
             up=up,
             checked=True,
             reason="test",
+            weight=weight,
         )
     )
 

@@ -24,6 +24,7 @@ from lvs_agent.core.messages import (
     HoldApplied,
     LogLine,
     Message,
+    PoolChange,
     Reconfigure,
     StatusReply,
     StatusRequest,
@@ -134,6 +135,7 @@ class KernelProcess:
         restarted: bool = False,
         generation: int = 1,
         ends: tuple[Any, Any] | None = None,
+        pools: tuple[PoolChange, ...] = (),
     ) -> None:
         self.generation = generation
         self.sequence = 0
@@ -149,6 +151,7 @@ class KernelProcess:
             else configuration.load(json.dumps(document)),
             generation=generation,
             restarted=restarted,
+            pools=pools,
         )
         self.pid = os.fork()
         if self.pid == 0:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lvs_agent.cli.render import duration, render
+from lvs_agent.cli.render import render
+from lvs_agent.cli.render_words import duration
 
 
 def status(**changes: Any) -> dict[str, Any]:
@@ -105,10 +106,62 @@ def test_what_the_kernel_cannot_do_and_a_second_master_are_warned_of() -> None:
     assert "eth0: None" not in text
 
 
-def test_sorry_server_in_the_table_is_shown_as_such() -> None:
+def pool(**changes: Any) -> str:
+    """The status of a virtual server with these differences."""
     one = status()
-    one["services"][0]["destinations"] = [{"address": "127.0.0.1", "port": 80, "active": 1}]
-    assert "sorry  127.0.0.1:80  1 active" in render(one)
+    one["services"][0] |= changes
+    return render(one)
+
+
+def sorry(number: int, **changes: Any) -> dict[str, Any]:
+    name = f"sorry_server[{number}]"
+    base = {"name": name, "address": f"127.0.0.{number}", "port": 80, "up": True, "in_use": False}
+    return base | {"checked": True, "reason": "refused"} | changes
+
+
+def test_lost_quorum_is_warned_of_with_who_answers_instead() -> None:
+    lost = {"reached": False, "since_s": 125, "weight": 1, "quorum": 3, "hysteresis": 1}
+    text = pool(
+        quorum=lost,
+        sorry_servers=[sorry(1, up=False), sorry(2, in_use=True), sorry(3)],
+        destinations=[{"address": "127.0.0.2", "port": 80, "name": "sorry_server[2]", "active": 1}],
+    )
+    assert (
+        "! web: no quorum for 2 min 5 s: weight 1 is up, 4 is needed; sorry server 127.0.0.2:80"
+        " answers" in text
+    )
+    assert "sorry  127.0.0.1:80  DOWN  refused" in text
+    assert "sorry  127.0.0.2:80  answers  1 active, 0 inactive" in text
+    assert "sorry  127.0.0.3:80  ready\n" in text
+    assert "no sorry server answers" in pool(quorum=lost)
+
+
+def test_panic_is_warned_of_with_those_that_are_held() -> None:
+    held = {
+        "name": "w1", "address": "10.0.0.1", "port": 80, "weight": 1, "up": False,
+        "checked": True, "takes_part": True, "reason": "refused",
+    }  # fmt: skip
+    text = pool(panic={"since_s": 60, "held": ["w1"]}, real_servers=[held])
+    assert (
+        "! web: PANIC for 1 min 0 s: 1 of 1 real servers fail their checks; still in the pool: w1"
+        in text
+    )
+    assert "HELD   w1  10.0.0.1:80" in text
+
+
+def test_real_server_that_waits_for_its_first_check_is_no_dead_one() -> None:
+    new = {"name": "w1", "address": "10.0.0.1", "port": 80, "weight": 1, "up": False,
+           "checked": False, "takes_part": False, "reason": "new"}  # fmt: skip
+    text = pool(real_servers=[new, {**new, "name": "w2", "up": True, "checked": True}])
+    assert "no warnings" in text
+    assert "DOWN?  w1" in text
+
+
+def test_weight_of_a_check_is_shown_beside_the_configured_one() -> None:
+    real = {"name": "w1", "address": "10.0.0.1", "port": 80, "weight": 5, "up": True}
+    text = pool(real_servers=[{**real, "check_weight": 9}, {**real, "name": "w2"}])
+    assert "w1  10.0.0.1:80  weight 9 by its check instead of 5" in text
+    assert "w2  10.0.0.1:80  weight 5\n" in text
 
 
 def test_thousands_of_healthy_servers_are_summed_up() -> None:
@@ -181,5 +234,5 @@ def test_services_of_a_group_are_one_paragraph_with_their_connections_added_up()
     assert "  farm: group web (2 services) sh sh-port ops\n" in text
     assert text.count("farm:") == 1
     assert "up     a  [2001:db8::1]  weight 1  4 active, 2 inactive" in text
-    assert "sorry  [2001:db8::2]:9  2 active, 0 inactive" in text
+    assert "other  [2001:db8::2]:9  2 active, 0 inactive" in text
     assert "! farm (TCP [2001:db8::9]:81) is not in the kernel's table" in text

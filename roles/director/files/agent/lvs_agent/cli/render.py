@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_agent.adapters.journal import printable
+from lvs_agent.cli import render_pools
+from lvs_agent.cli.render_words import duration, place
 
 Item = dict[str, Any]
 
@@ -33,18 +35,6 @@ def render(status: Item) -> str:
         lines += ["", "TRACKERS", *_trackers(status)]
     lines += ["", "VIRTUAL SERVERS", *(_services(status) or ["  none"])]
     return "\n".join(printable(line) for line in lines) + "\n"
-
-
-def duration(seconds: float) -> str:
-    """ "5 s", "3 min 5 s", "2 h 3 min", "4 d 2 h": the two largest units."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def _headline(agent: Item) -> str:
@@ -101,12 +91,7 @@ def _service_warnings(service: Item) -> Iterator[str]:
         yield f"{name}: {service['error']}"
     elif service.get("in_kernel") is False:
         yield f"{name} is not in the kernel's table"
-    servers = service.get("real_servers", [])
-    down = [one for one in servers if not one.get("up")]
-    if servers and len(down) == len(servers):
-        yield f"{name}: no real server is up ({len(servers)} down)"
-    elif down:
-        yield f"{name}: {len(down)} of {len(servers)} real servers down"
+    yield from (f"{name}: {text}" for text in render_pools.warnings(service))
 
 
 def _instances(status: Item) -> list[str]:
@@ -212,23 +197,25 @@ def _real_servers(entries: list[Item]) -> list[str]:
         (well if server.get("up") else down).append(_real_server(server, destination))
     rest = len(well) - _SHOWN_UP
     more = [f"      and {rest} more that are up"] if rest > 0 else []
-    # What is left in the table but no real server is the sorry server.
-    sorry = [f"      sorry  {_place(one)}  {_connections(one)}" for one in in_table.values()]
-    return [*down, *well[:_SHOWN_UP], *more, *sorry]
+    return [*down, *well[:_SHOWN_UP], *more, *_sorry_servers(entries[0], in_table)]
 
 
-def _place(server: Item) -> str:
-    address, port = server.get("address"), server.get("port")
-    text = f"[{address}]" if ":" in str(address) else str(address)
-    return f"{text}:{port}" if port else text
+def _sorry_servers(service: Item, in_table: dict[tuple[object, object], Item]) -> list[str]:
+    """Sorry servers, with the connections of those that are in the table."""
+    lines = []
+    for one in service.get("sorry_servers", []):
+        destination = in_table.pop((one.get("address"), one.get("name")), None)
+        connections = f"  {_connections(destination)}" if destination else ""
+        lines.append(f"      sorry  {place(one)}  {render_pools.sorry(one)}{connections}")
+    # What is left is nobody that is configured: it is on its way out.
+    lines += [f"      other  {place(one)}  {_connections(one)}" for one in in_table.values()]
+    return lines
 
 
 def _real_server(server: Item, destination: Item | None) -> str:
-    state = "up" if server.get("up") else "DOWN"
-    if not server.get("checked", True):
-        state += "?"  # assumed: no check has run yet
     line = (
-        f"      {state:<5}  {server.get('name')}  {_place(server)}  weight {server.get('weight')}"
+        f"      {render_pools.state(server):<5}  {server.get('name')}  {place(server)}"
+        f"  {render_pools.weight(server)}"
     )
     if destination is not None:
         line += f"  {_connections(destination)}"

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quorum, panic and sorry servers in a lab host; see quorum_guest.py for the scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from guest_bundle import scenarios, unpack
+from lvslab import Lab
+
+pytestmark = pytest.mark.lab
+
+GUEST = Path(__file__).with_name("quorum_guest.py")
+HOST = "drct1"
+TARGET = "/root/quorum-guest"
+
+
+@pytest.fixture(scope="module")
+def host(bare: Lab) -> Lab:
+    """drct1 with everything the scenarios need."""
+    unpack(bare, HOST, TARGET, GUEST, GUEST.with_name("ipvs_guest.py"))
+    return bare
+
+
+@pytest.mark.parametrize("scenario", scenarios(GUEST))
+def test_quorum(host: Lab, scenario: str) -> None:
+    done = host.run(
+        HOST, f"cd {TARGET} && python3 quorum_guest.py {scenario} 2>&1", timeout=60, check=False
+    )
+    print(done.stdout)
+    assert done.rc == 0, done.stdout
