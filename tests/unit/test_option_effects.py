@@ -14,9 +14,10 @@ from lvs_agent.schema import Block
 from option_effects import EFFECTS as VRRP_EFFECTS
 from option_effects import WITHOUT, Effect, Witness
 from option_effects_ipvs import EFFECTS as IPVS_EFFECTS
+from option_effects_quorum import EFFECTS as QUORUM_EFFECTS
 
 ROOT = Path(__file__).resolve().parents[2]
-EFFECTS: dict[str, Effect] = VRRP_EFFECTS | IPVS_EFFECTS
+EFFECTS: dict[str, Effect] = VRRP_EFFECTS | IPVS_EFFECTS | QUORUM_EFFECTS
 # The checks of real servers have their tests beside them.
 ELSEWHERE = {
     "real_server.http_get",
@@ -90,7 +91,7 @@ def test_named_test_exists(test: str) -> None:
 
 
 def test_no_option_is_in_two_tables() -> None:
-    assert len(EFFECTS) == len(VRRP_EFFECTS) + len(IPVS_EFFECTS)
+    assert len(EFFECTS) == len(VRRP_EFFECTS) + len(IPVS_EFFECTS) + len(QUORUM_EFFECTS)
 
 
 @pytest.mark.parametrize("witness", Witness)

@@ -46,10 +46,7 @@ def _lost(service: Item, quorum: Item) -> str:
 
 def state(server: Item) -> str:
     """ "up", "DOWN"; a question mark: no check has said so; HELD: it is down, and in the pool."""
-    if server.get("up"):
-        word = "up"
-    else:
-        word = "HELD" if server.get("takes_part") else "DOWN"
+    word = "up" if server.get("up") else "HELD" if server.get("takes_part") else "DOWN"
     return word if server.get("checked", True) else f"{word}?"
 
 
