@@ -53,7 +53,7 @@ interoperability: bootstrap
 
 # This agent beside keepalived, in turns: a table, and .lab-cache/bench.json.
 bench: bootstrap
-	@PYTHONPATH=$(AGENT):tests $(BIN)/python -m bench $(BENCH_OPTIONS)
+	@PYTHONPATH=$(AGENT):tests:tests/lab $(BIN)/python -m bench $(BENCH_OPTIONS)
 
 lab-down:
 	@tests/lab/lab --name demo down
