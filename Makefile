@@ -15,7 +15,7 @@ bootstrap:
 demo: bootstrap
 	@$(BIN)/python tests/lab/demo.py $(if $(KEEP),--keep)
 
-# Two workers: one for the lab, which waits most of the time, one for everything else.
+# Two workers, each with a lab of its own: hosts wait most of the time.
 test: bootstrap lint
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 
