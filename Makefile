@@ -15,7 +15,7 @@ bootstrap:
 demo: bootstrap
 	@$(BIN)/python tests/lab/demo.py $(if $(KEEP),--keep)
 
-# Two workers: one for the lab, which waits most of the time, one for everything else.
+# Two workers, each with a lab of its own: hosts wait most of the time.
 test: bootstrap lint
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 
@@ -53,7 +53,7 @@ interoperability: bootstrap
 
 # This agent beside keepalived, in turns: a table, and .lab-cache/bench.json.
 bench: bootstrap
-	@PYTHONPATH=$(AGENT):tests $(BIN)/python -m bench $(BENCH_OPTIONS)
+	@PYTHONPATH=$(AGENT):tests:tests/lab $(BIN)/python -m bench $(BENCH_OPTIONS)
 
 lab-down:
 	@tests/lab/lab --name demo down

@@ -17,10 +17,10 @@ settings.register_profile(
 settings.load_profile("shared machine")
 
 
-# Folders whose tests must not run at the same time: there is one lab, and the namespaces' names are
-# fixed. Everything else is divided by files, so that the fixtures of a module are made once.
+# Folders whose tests must not run at the same time: the namespaces' names are fixed. Everything else
+# is divided by files, so that the fixtures of a module are made once; each worker has a lab of its
+# own.
 _TOGETHER = {
-    "lab": "lab",
     "netns": "namespaces",
     "interop": "namespaces",
     "conformance": "namespaces",
@@ -28,7 +28,7 @@ _TOGETHER = {
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Two workers (`make test`): in the end one has had the lab, and the other everything else."""
+    """Two workers (`make test`), each with the next file, or with all that belongs together."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFolder(LoadScopeScheduling):
@@ -41,6 +41,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: both workers are to end at about the same time."""
-    order = ("lab", "conformance", "interop", "netns", "sim")
+    order = ("conformance", "interop", "netns", "lab", "sim")
     folders = {name: number for number, name in enumerate(order)}
     items.sort(key=lambda item: folders.get(item.path.relative_to(HERE).parts[0], len(order)))

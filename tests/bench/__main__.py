@@ -11,13 +11,14 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import report, vrrp
+from bench import lvs, report, vrrp
 from bench.contestants import Load
-from bench.vrrp import Series
+from bench.series import Series
+from lvslab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +53,20 @@ LATENESS: Figures = (
     ("false takeovers", "adverts of the backup", "", "0"),
 )
 CHECKS: Figures = (*LATENESS, ("checks", "HTTP checks made", "/s", ""))
+SCALE: Figures = (
+    ("load", "from the start to all in force", "s", "<= 1/5 of keepalived"),
+    ("reweight", "from the reload to all weights changed", "s", "<= 1/25"),
+    ("reweight cpu", "CPU of that", "s", ""),
+    ("stop", "from SIGTERM to the end", "s", "<= 1/20"),
+    ("left", "left behind in IPVS", "", "0"),
+    ("memory", "memory, PSS of all processes", "MiB", "<= 64"),
+    ("status", "lvsctl status", "s", "<= 0.3"),
+)
+CHECK_COSTS: Figures = (
+    ("cpu", "CPU of the daemon", "% core", ""),
+    ("rate", "requests that reached the real servers", "/s", ""),
+    ("cpu per check", "CPU per request", "us", "<= keepalived"),
+)
 COSTS: Figures = (
     ("cpu active", "CPU of the active host", "% core", ""),
     ("cpu backup", "CPU of the backup", "% core", ""),
@@ -118,6 +133,32 @@ def scenarios(rounds: int, seconds: float, here: Path) -> list[Scenario]:
     ]
 
 
+def on_the_lab(rounds: int, lab: Lab) -> list[Scenario]:
+    """What needs IPVS."""
+
+    def scenario(name: str, figures: Figures, words: str) -> Scenario:
+        return Scenario(
+            name=name, figures=figures, play=lambda to: lvs.measure(to, lab, rounds, words)
+        )
+
+    return [
+        scenario("IPVS, 100 x 100 real servers", SCALE, "scale 100 100"),
+        scenario("IPVS, 500 real servers, each checked alone", CHECK_COSTS, "checks 5 100"),
+        scenario("IPVS, 50 real servers behind 10 VIPs", CHECK_COSTS, "shared 10 50"),
+    ]
+
+
+def play(wanted: Iterable[Scenario]) -> dict[str, dict[str, Series]]:
+    """One after the other; the figures of each by its name."""
+    found = {}
+    for scenario in wanted:
+        print(f"... {scenario.name}", file=sys.stderr, flush=True)
+        series = {key: Series(*words) for key, *words in scenario.figures}
+        scenario.play(series)
+        found[scenario.name] = series
+    return found
+
+
 def main() -> int:
     """Run everything; `--quick` for a few minutes less, `--only` for a part."""
     parser = argparse.ArgumentParser(prog="make bench")
@@ -131,14 +172,14 @@ def main() -> int:
     rounds, seconds = (3, 10) if options.quick else (10, 60)
     found: dict[str, dict[str, Series]] = {}
     with tempfile.TemporaryDirectory(prefix="lvs-bench-") as scratch:
-        wanted = [s for s in scenarios(rounds, seconds, Path(scratch)) if options.only in s.name]
-        if not wanted:
-            parser.error(f"no scenario is called {options.only}")
-        for scenario in wanted:
-            print(f"... {scenario.name}", file=sys.stderr, flush=True)
-            series = {key: Series(*words) for key, *words in scenario.figures}
-            scenario.play(series)
-            found[scenario.name] = series
+        found |= play(
+            s for s in scenarios(rounds, seconds, Path(scratch)) if options.only in s.name
+        )
+    if any(options.only in one.name for one in on_the_lab(1, Lab("bench", topology="solo"))):
+        with lvs.host() as lab:
+            found |= play(s for s in on_the_lab(max(2, rounds // 3), lab) if options.only in s.name)
+    if not found:
+        parser.error(f"no scenario is called {options.only}")
     print(report.table(found))
     options.output.parent.mkdir(exist_ok=True)
     report.save(found, options.output)

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.vrrp import Series
+from bench.series import Series
 
 OURS, THEIRS = "lvs-agent", "keepalived"
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
-import statistics
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from bench.contestants import (
     holds_all,
     start_farm,
 )
+from bench.series import Series
 from bench.wire import Capture, Frame
 from interop.segment import Segment, eventually, run
 from interop.speakers import Speaker
@@ -36,27 +35,6 @@ from interop.speakers import Speaker
 HIGH, LOW = 150, 100
 MS = 1_000_000
 START_S = 30.0
-
-
-@dataclass(slots=True)
-class Series:
-    """Samples of one figure by contestant."""
-
-    figure: str
-    unit: str
-    target: str
-    samples: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, who: str, value: float) -> None:
-        self.samples.setdefault(who, []).append(value)
-
-    def median(self, who: str) -> float | None:
-        values = self.samples.get(who)
-        return statistics.median(values) if values else None
-
-    def worst(self, who: str) -> float | None:
-        values = self.samples.get(who)
-        return max(values) if values else None
 
 
 @contextmanager

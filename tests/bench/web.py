@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A web server that costs little: it answers every request alike and closes.
 
-    python web.py PORT
+    python web.py PORT [FILE]
 
-It listens on every address, stops when its standard input is closed, and is far cheaper than what
-checks it, so that the checks are what is measured.
+FILE grows by one byte for each answer. It listens on every address, stops when its standard input
+is closed, and is far cheaper than what checks it, so that the checks are what is measured.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import sys
@@ -20,11 +21,13 @@ def main() -> None:
     """Serve until nobody holds our standard input."""
     listener = socket.create_server(("0.0.0.0", int(sys.argv[1])), backlog=4096)
     listener.setblocking(False)
+    counter = os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY | os.O_APPEND) if sys.argv[2:] else None
     waiting: dict[int, socket.socket] = {}
     poll = select.epoll()
     for each in (listener.fileno(), sys.stdin.fileno()):
         poll.register(each, select.EPOLLIN)
     while True:
+        answers = 0
         for descriptor, _ in poll.poll():
             if descriptor == listener.fileno():
                 for client in _accepted(listener):
@@ -32,9 +35,11 @@ def main() -> None:
                     poll.register(client.fileno(), select.EPOLLIN)
             elif descriptor in waiting:
                 with waiting.pop(descriptor) as client:
-                    _answer(client)
+                    answers += _answer(client)
             else:
                 return
+        if counter is not None and answers:
+            os.write(counter, bytes(answers))
 
 
 def _accepted(listener: socket.socket) -> list[socket.socket]:
@@ -47,12 +52,14 @@ def _accepted(listener: socket.socket) -> list[socket.socket]:
     return found
 
 
-def _answer(client: socket.socket) -> None:
+def _answer(client: socket.socket) -> int:
+    """How many requests were answered: 0 for a checker that gave up."""
     try:
         client.recv(4096)
         client.sendall(_ANSWER)
     except OSError:
-        pass  # a checker that gave up
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

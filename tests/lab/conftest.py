@@ -17,10 +17,12 @@ def lab() -> Iterator[Lab]:
     """The five hosts of the seed. Ends with the session, whatever happened.
 
     $LVSLAB_TEST_NAME (default "test") is the lab's name: give another to run tests twice at once.
+    Each worker of pytest-xdist has a lab of its own.
     """
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: run make test as root")
-    lab = Lab(os.environ.get("LVSLAB_TEST_NAME", "test"), topology="seed")
+    names = (os.environ.get("LVSLAB_TEST_NAME", "test"), os.environ.get("PYTEST_XDIST_WORKER"))
+    lab = Lab("-".join(filter(None, names)), topology="seed")
     lab.down()
     try:
         lab.up()

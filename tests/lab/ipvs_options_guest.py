@@ -148,8 +148,8 @@ def firewall_marks_of_both_families(bench: Bench) -> None:
     bench.becomes(
         "-A -f 7 -s rr",
         "-a -f 7 -r 192.0.2.11:0 -g -w 1",
-        "-A -f 4294967295 -6 -s rr",
-        "-a -f 4294967295 -6 -r [2001:db8::11]:80 -g -w 1",
+        "-A -f -1 -6 -s rr",  # ipvsadm writes marks as signed numbers
+        "-a -f -1 -6 -r [2001:db8::11]:80 -g -w 1",
     )
     no_drift(process)
     process.reconfigure(document(four=marked | {"fwmark": 8}))

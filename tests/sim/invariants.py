@@ -17,6 +17,7 @@ from sim.host import SLOT_NS
 from sim.kernel import SLOWEST_NS
 
 if TYPE_CHECKING:
+    from lvs_agent.core.model import VrrpInstance
     from sim.host import Host
     from sim.watch import Watch
     from sim.world import World
@@ -81,7 +82,7 @@ class OneActive:
         extra_ns = GROUP_INTERVALS * self._world.interval_ns if self._world.grouped else 0
         return extra_ns + 2 * max(
             (
-                max(host.process.down_ns(number), _own_down_ns(host, number))
+                max(host.process.down_ns(number), own_down_ns(host, number))
                 for host in self._world.hosts
                 if host.process is not None
             ),
@@ -123,13 +124,13 @@ class OneActive:
             raise Broken(self.NAME, f"virtual router {number} has none, though nothing happened")
 
 
-def _own_down_ns(host: Host, number: int) -> int:
+def own_down_ns(host: Host, number: int, other: VrrpInstance | None = None) -> int:
+    """Active_Down_Interval of its settings, by the longer of its own interval and that of
+    `other`."""
     instance = host.instances[number]
-    base_ns = _SECOND_NS if instance.version == 2 else instance.advert_int_ns
-    return (
-        instance.down_timer_adverts * instance.advert_int_ns
-        + (256 - instance.priority) * base_ns // 256
-    )
+    interval_ns = max(instance.advert_int_ns, (other or instance).advert_int_ns)
+    base_ns = _SECOND_NS if instance.version == 2 else interval_ns
+    return instance.down_timer_adverts * interval_ns + (256 - instance.priority) * base_ns // 256
 
 
 class BriefDual:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from sim.cluster import cluster
 from sim.faults import Storm
 from sim.host import SLOT_NS, Host
-from sim.invariants import GROUP_INTERVALS, Broken
+from sim.invariants import GROUP_INTERVALS, Broken, own_down_ns
 from sim.kernel import SLOWEST_NS
 from sim.network import Fate, Single
 from sim.wall import WallClock
@@ -105,6 +105,10 @@ class Run:
             check.check_everybody(number)
         check.settled = True
         if self._wait_until_rightful():
+            # Everybody has to have heard the one who is active now: what its predecessor said last
+            # may have overtaken it, with another interval.
+            longest_ns = max(each.advert_int_ns for host in world.hosts for each in host.instances)
+            world.run_for(longest_ns + SLOT_NS)
             self._singles()
         for number in numbers:
             check.check(number)
@@ -143,6 +147,7 @@ class Run:
     def _pending_ns(self, number: int) -> int:
         """How long until the last change that is due by itself; 0: none is."""
         world = self.world
+        world.watch.one_active.check(number)
         (master,) = world.watch.masters[number]
         longest_ns = 0
         for host in world.hosts:
@@ -150,7 +155,9 @@ class Run:
             assert process is not None
             retry_ns = process.retry_ns(number)
             settings = process.instance(number)
-            down_ns = 2 * process.down_ns(number) + settings.preempt_delay_ns
+            # After its retry it goes by the interval of the one that it overhears until then.
+            slowest_ns = own_down_ns(host, number, world.hosts[master].instances[number])
+            down_ns = 2 * max(process.down_ns(number), slowest_ns) + settings.preempt_delay_ns
             if world.grouped:
                 down_ns += GROUP_INTERVALS * world.interval_ns
             if retry_ns is not None:
@@ -185,6 +192,7 @@ class Run:
         for _ in range(SINGLES):
             number = chance.randrange(len(world.segments))
             segment = world.segments[number]
+            world.watch.one_active.check(number)
             (master,) = world.watch.masters[number]
             others = [host.index for host in world.hosts if host.index != master]
             fate = chance.choice(list(Fate))

@@ -7,6 +7,7 @@ Owns them. Must never repeat a range (`schema/`).
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ from lvs_agent.schema.checks import CHECKS
 
 Values = dict[str, Any]
 
+# How canonical addresses begin that may be no host's; there may be 65,536 to look at.
+_SPECIAL = re.compile(r"0\.|2[2-5]\d\.|::|f[ef]")
+
 _CHECKS_OF_PORTS = tuple(
     option.name for option in CHECKS if option.block and option.block.option("connect_port")
 )
@@ -30,6 +34,7 @@ def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Repor
     _tunnel(server["lb_kind"], f"{path}.lb_kind", report)
     _unique(server, keys, path, report)
     families = {key.family for key in keys}
+    family = families.pop() if len(families) == 1 else None
     mixed: str | None = None
     for where, holder in _holders(server, path):
         if holder["lb_kind"] is not None:
@@ -37,7 +42,7 @@ def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Repor
         method, _ = derive_ipvs.forwarding(holder, server)
         _address(holder["ip"], f"{where}.ip", report)
         _port(holder["port"], method, keys, f"{where}.port", report)
-        if families != {family_of(holder["ip"])}:
+        if family_of(holder["ip"]) != family:
             mixed = mixed or f"{where}.ip"
             _mixed(holder["ip"], method, f"{where}.ip", report)
     for name, real in server["real_servers"].items():
@@ -108,6 +113,8 @@ def _port(
 
 def _address(text: str, path: str, report: Report) -> None:
     """net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_new_dest(): unicast, and not of one link alone."""
+    if not _SPECIAL.match(text):
+        return
     address = ipaddress.ip_address(text)
     if address.is_multicast or address.is_unspecified:
         report(path, f"{text} is the address of no host; use the real server's own")
