@@ -50,6 +50,12 @@ def lint(server: Values, path: str, report: Report) -> None:
         )
     if server["sorry_server_inhibit"] and not server["sorry_server"]:
         report(f"{path}.sorry_server_inhibit", "has no effect without a sorry_server")
+    if server["ha_suspend"] and server["alpha"]:
+        report(
+            f"{path}.ha_suspend",
+            "with alpha, a director that was never master has checked nobody, and so begins with"
+            " nobody when it becomes master; give up one of the two",
+        )
     threshold = server["panic_threshold"]
     if threshold is not None and real_servers:
         number, unit = threshold
