@@ -129,8 +129,9 @@ class Process:
     def send(self, message: Message) -> None:
         self._supervisor.sendall(encode(message))
 
-    def suspend(self, *names: str) -> None:
-        self._kernel.sendall(encode(Suspended(virtual_servers=names)))
+    def suspend(self, *names: str, suspended: bool = True) -> None:
+        message = Suspended(virtual_servers=names, suspended=suspended)
+        self._kernel.sendall(encode(message))
 
     def reconfigure(self, document: dict[str, Any], generation: int) -> None:
         self.told.clear()

@@ -144,15 +144,15 @@ def health_process_is_told_where_the_address_is(bench: Bench) -> None:
     process = bench.start(
         document(web=web(ha_suspend=True), other=web(ip="192.0.2.81", ha_suspend=True))
     )
-    process.health.wait_for(Suspended, virtual_servers=("web", "other"))
+    process.health.wait_for(Suspended, virtual_servers=("web", "other"), suspended=True)
     bench.namespace.ip("addr", "add", "192.0.2.80/32", "dev", "eth0")
-    process.health.wait_for(Suspended, virtual_servers=("other",))
+    process.health.wait_for(Suspended, virtual_servers=("web",), suspended=False)
     process.supervisor.send(ProcessRestarted(name="health"))
-    process.health.wait_for(Suspended, virtual_servers=("other",))
+    process.health.wait_for(Suspended, virtual_servers=("other",), suspended=True)
     bench.namespace.ip("addr", "del", "192.0.2.80/32", "dev", "eth0")
-    process.health.wait_for(Suspended, virtual_servers=("web", "other"))
+    process.health.wait_for(Suspended, virtual_servers=("web",), suspended=True)
     process.reconfigure(document(web=web()))
-    process.health.wait_for(Suspended, virtual_servers=())
+    process.health.wait_for(Suspended, virtual_servers=("web", "other"), suspended=False)
 
 
 SCENARIOS: dict[str, Callable[[Bench], None]] = {

@@ -77,6 +77,22 @@ def test_new_real_server_is_tried_when_there_is_nobody_else() -> None:
     assert bench.weights() == {"12": 1}
 
 
+def test_new_checked_sorry_server_answers_at_once_where_nobody_else_does() -> None:
+    bench = Bench(server(real(11)))
+    bench.tell("rs11", up=False)
+    bench.reload(server(real(11), sorry_servers=(sorry(0, checked=True),)))
+    assert bench.weights() == {"127.0.0.1": 1}
+
+
+def test_new_checked_sorry_server_waits_while_another_answers() -> None:
+    bench = Bench(server(real(11), sorry_servers=(sorry(1),)))
+    bench.tell("rs11", up=False)
+    bench.reload(server(real(11), sorry_servers=(sorry(0, checked=True), sorry(1))))
+    assert bench.weights() == {"127.0.0.2": 1}
+    bench.tell("sorry_server[0]", up=True)
+    assert bench.weights() == {"127.0.0.1": 1}
+
+
 def test_weight_changed_by_a_reload_is_applied_and_may_cost_the_quorum() -> None:
     bench = Bench(server(real(11, 3), real(12, 1), quorum=3))
     bench.reload(server(real(11, 1), real(12, 1), quorum=3))

@@ -61,6 +61,15 @@ def test_assumption_of_the_health_process_replaces_nothing() -> None:
     assert not is_up(book, WEB, RS12)
 
 
+def test_what_waits_by_the_health_processs_word_replaces_nothing_that_is_known() -> None:
+    book = VerdictBook(config(web=virtual_server(1, 1, **CHECK)), 1)
+    assert book.note(verdict("rs11", False, checked=False), 0) == WEB
+    assert not is_up(book, WEB, RS11)
+    book.note(verdict("rs12", True), 0)
+    assert book.note(verdict("rs12", False, checked=False), 0) is None
+    assert is_up(book, WEB, RS12)
+
+
 def test_verdicts_of_another_generation_or_unknown_name_are_ignored() -> None:
     book = VerdictBook(config(web=virtual_server(1)), 2)
     assert book.note(verdict("rs11", False, generation=1), 0) is None

@@ -17,7 +17,7 @@ def test_checks_pause_while_suspended_and_hold_their_verdicts(run: Run, web: Web
     process.listen_for(1.0)  # five times the delay_loop
     assert web.requests == requests
     assert process.verdicts("rs") == []
-    process.suspend()
+    process.suspend("web0", suspended=False)
     process.until(lambda: process.verdicts("rs") == [(False, True)])
 
 
@@ -27,7 +27,7 @@ def test_check_that_somebody_else_asks_for_goes_on(run: Run, web: Web) -> None:
     process.until(lambda: web.requests > 0)
     before = web.requests
     process.until(lambda: web.requests >= before + 2)
-    process.suspend("web0", "web1")
+    process.suspend("web1")
     process.until(lambda: all(row["paused"] for row in process.report()["checks"]))
 
 

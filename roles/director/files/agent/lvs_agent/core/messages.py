@@ -12,6 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Names of up to 255 characters, each of up to 6 bytes in JSON; a packet may have 212,992 bytes
+# (net.core.wmem_default).
+SUSPENDED_LIMIT = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
@@ -150,10 +154,15 @@ class PoolChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspended:
-    """kernel -> health: the checks of these virtual servers pause (ha_suspend), no others; their
-    addresses are not on this host. Sent at start, at each change, and to a new health process."""
+    """kernel -> health: the checks of these virtual servers pause (ha_suspend), since none of their
+    addresses is on this host; or not, which is what a health process begins with.
+
+    Sent for all at start and to a new health process, then at each change; at most
+    SUSPENDED_LIMIT names, so that a message fits a packet of the socket.
+    """
 
     virtual_servers: tuple[str, ...]
+    suspended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

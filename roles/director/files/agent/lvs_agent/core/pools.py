@@ -116,7 +116,8 @@ class Pools:
         policy = server.policy
         if state.quorum:
             return weight > 0 and weight >= policy.quorum - policy.hysteresis
-        return weight > 0 or sorry_in_use(server, lookup, state) is not None
+        sorry = (endpoint_of(one) for one in server.sorry_servers)
+        return weight > 0 or any(lookup(one).up for one in sorry if one not in unknown)
 
     def settle(self, now_ns: int) -> Settled:
         """Draw the conclusions from all that was told."""

@@ -7,8 +7,9 @@ keepalived.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
+from lvs_agent.core.messages import SUSPENDED_LIMIT, Suspended
 from lvs_agent.core.model import Config, VirtualServer
 
 
@@ -17,13 +18,27 @@ def wanted(config: Config) -> bool:
     return any(server.policy.ha_suspend for server in config.virtual_servers)
 
 
-def suspended(config: Config, present: Container[str]) -> tuple[str, ...]:
-    """The names of those with ha_suspend none of whose addresses is among `present`, the host's."""
-    return tuple(
-        server.name
+def suspended(config: Config, present: Container[str]) -> dict[str, bool]:
+    """Whether it is suspended, of each virtual server with ha_suspend: while none of its addresses
+    is among `present`, the host's."""
+    return {
+        server.name: not _is_here(server, present)
         for server in config.virtual_servers
-        if server.policy.ha_suspend and not _is_here(server, present)
-    )
+        if server.policy.ha_suspend
+    }
+
+
+def changes(told: Mapping[str, bool], now: Mapping[str, bool]) -> tuple[Suspended, ...]:
+    """What to say to somebody who was told so, in order; who is not spoken of is not suspended."""
+    found: list[Suspended] = []
+    whole = dict.fromkeys(told, False) | dict(now)
+    for state in (False, True):
+        names = [name for name, one in whole.items() if one is state and told.get(name) is not one]
+        found += (
+            Suspended(virtual_servers=tuple(names[at : at + SUSPENDED_LIMIT]), suspended=state)
+            for at in range(0, len(names), SUSPENDED_LIMIT)
+        )
+    return tuple(found)
 
 
 def _is_here(server: VirtualServer, present: Container[str]) -> bool:

@@ -64,8 +64,8 @@ class VerdictBook:
         if verdict.generation != self.generation:
             return None
         place = self._names.get((verdict.virtual_server, verdict.real_server))
-        if place is None or (verdict.up and not verdict.checked):
-            return None  # the assumption is made here
+        if place is None or not (verdict.checked or self._is_new_word(place, verdict)):
+            return None
         before = self.lookup(*place)
         known = self._known[place] = Known(
             verdict.up,
@@ -75,6 +75,11 @@ class VerdictBook:
             _good_ns(before, up=verdict.up, now_ns=now_ns),
         )
         return None if _takes_part_alike(before, known) else place[0]
+
+    def _is_new_word(self, place: Place, verdict: Verdict) -> bool:
+        """Of what nobody has checked yet: that it is to wait (alpha) counts where nothing is known;
+        that it is up is assumed here, or not."""
+        return not verdict.up and place not in self._known
 
     def reconfigure(self, config: Config, generation: int) -> tuple[Place, ...]:
         """Keep what is still asked for. A server that is new behind one virtual server gets the

@@ -90,7 +90,8 @@ class Health(Child):
         self._board = Board(restarted=start.restarted)
         self._jobs: dict[Watched, Job] = {}
         self._queue: Queue[Job] = Queue()
-        self._suspended: frozenset[str] = frozenset()
+        self._suspended: set[str] = set()
+        self._resuming: Timer | None = None
         self._timer: Timer | None = None
         self._tries = 0
         self._health_log = HealthLog(loop, self.log)
@@ -192,10 +193,18 @@ class Health(Child):
             if job.probe is not None:
                 job.probe.start()
 
-    def _suspend(self, names: tuple[str, ...]) -> None:
-        """Leave out the checks that only these virtual servers ask for (ha_suspend). What was left
-        out and is wanted again runs soon: its verdict is as old as the pause."""
-        self._suspended = frozenset(names)
+    def _suspend(self, names: tuple[str, ...], suspended: bool) -> None:
+        """Leave out the checks that only suspended virtual servers ask for (ha_suspend)."""
+        if suspended:
+            self._suspended.update(names)
+            return
+        self._suspended.difference_update(names)
+        if self._resuming is None:
+            self._resuming = self.loop.call_at(self.loop.now_ns(), self._resume)
+
+    def _resume(self) -> None:
+        """What was left out and is wanted again runs soon: its verdict is as old as the pause."""
+        self._resuming = None
         jobs = [
             job
             for job in self._jobs.values()
@@ -294,8 +303,8 @@ class Health(Child):
 
     def _from_kernel(self, message: Message) -> None:
         match message:
-            case Suspended(virtual_servers=names):
-                self._suspend(names)
+            case Suspended(virtual_servers=names, suspended=suspended):
+                self._suspend(names, suspended)
             case _:
                 name = type(message).__name__
                 self.log("warning", f"unexpected message {name} of the kernel process")

@@ -23,14 +23,17 @@ class SuspendTeller:
         self._config = config
         self._host = host
         self._tell = tell
-        self._told: tuple[str, ...] | None = None
+        self._told: dict[str, bool] = {}
 
     def look(self) -> None:
         """The host, or the configuration, may be another: tell what changes by it."""
-        now = self._suspended()
-        if now != self._told:
-            self._told = now
-            self._tell(Suspended(virtual_servers=now))
+        now: dict[str, bool] = {}
+        if suspend.wanted(self._config):
+            present = {address.address for address in self._host().addresses()}
+            now = suspend.suspended(self._config, present)
+        for change in suspend.changes(self._told, now):
+            self._tell(change)
+        self._told = now
 
     def reconfigure(self, config: Config) -> None:
         """Go by another configuration."""
@@ -39,14 +42,5 @@ class SuspendTeller:
 
     def repeat(self) -> None:
         """There is a new health process."""
-        self._told = None
+        self._told = {}
         self.look()
-
-    def _suspended(self) -> tuple[str, ...]:
-        if not suspend.wanted(self._config):
-            return ()
-        return suspend.suspended(self._config, {a.address for a in self._host().addresses()})
-
-    def report(self) -> list[str]:
-        """The names, for the status."""
-        return list(self._told or ())

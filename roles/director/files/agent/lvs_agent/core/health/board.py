@@ -268,6 +268,6 @@ def _failures(server: Server) -> str:
     return "; ".join(reasons)[:_REASON_CHARACTERS]
 
 
-def is_paused(users: list[Server], suspended: frozenset[str]) -> bool:
+def is_paused(users: list[Server], suspended: set[str]) -> bool:
     """Whether nobody asks for a check now but virtual servers that are suspended (ha_suspend)."""
     return bool(suspended) and all(server.virtual.name in suspended for server in users)
