@@ -45,12 +45,12 @@ DOCUMENT = {
 class Agent:
     """`lvs-agent run` in a namespace."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, document: dict[str, Any] = DOCUMENT) -> None:
         self.namespace = Namespace()
         self.runtime = directory / "run"
         self.log = directory / "log"
         config = directory / "config.json"
-        config.write_text(json.dumps(DOCUMENT))
+        config.write_text(json.dumps(document))
         self.runtime.mkdir()
         command = ("run", "--config", str(config), "--runtime-dir", str(self.runtime))
         self.process = subprocess.Popen(

@@ -83,6 +83,12 @@ def test_real_server_is_told_of_once_for_each_change() -> None:
     assert told(verdict("rs11", up=True, weight=5)) == ()
 
 
+def test_repeated_verdict_is_no_news_but_known() -> None:
+    told = PoolNotifications(config(web())).told
+    assert told(replace(verdict("rs11", up=False), repeated=True)) == ()
+    assert programs(told(verdict("rs11", up=True))) == ["up-11"]
+
+
 def test_commands_of_a_crowd_are_marked_so_and_each_server_has_its_own_order() -> None:
     notifications = PoolNotifications(config(web(11, 12)))
     runs = [

@@ -518,3 +518,9 @@ def test_reload_forgets_pools_until_the_kernel_process_has_spoken_again() -> Non
     supervision.said("kernel", same, 3)
     (fork,) = forks(supervision.died("kernel", KILLED, 4))
     assert fork.pools == (same,)
+
+
+def test_health_process_is_told_of_a_new_track_process() -> None:
+    supervision = started()
+    actions = supervision.died("track", KILLED, 2)
+    assert ("health", ProcessRestarted(name="track")) in told(actions)

@@ -116,7 +116,8 @@ class Verdict:
 
     Names are those of the configuration `generation`. `checked` False: no check ran yet and `up`
     is the assumption. `weight`: what a check says in place of the configured weight (misc_dynamic,
-    FILE_CHECK); None: nothing. `reason` is for people.
+    FILE_CHECK); None: nothing. `reason` is for people. `repeated`: no news, but for a new track
+    process.
     """
 
     generation: int
@@ -126,6 +127,7 @@ class Verdict:
     checked: bool
     reason: str
     weight: int | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

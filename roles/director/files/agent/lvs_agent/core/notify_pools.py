@@ -84,7 +84,7 @@ class PoolNotifications:
         if key not in self._real or not news.checked:
             return
         before, self._up[key] = self._is_up(key), news.up
-        if news.up is not before:
+        if news.up is not before and not news.repeated:
             yield from _real_server(*self._real[key], up=news.up, reason=news.reason)
 
     def _pool(self, news: PoolChange) -> Iterator[Told]:

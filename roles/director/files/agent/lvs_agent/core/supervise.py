@@ -134,7 +134,11 @@ class Supervision:
         if not restarted:
             return (fork,)
         untold = self._untold_news() if name == TRACK else ()
-        return (fork, *untold, *self._tell_peers(name, ProcessRestarted(name=name)))
+        told = self._tell_peers(name, ProcessRestarted(name=name))
+        if name == TRACK and self.lives[HEALTH].listening:
+            # Its verdicts come by way of us, and tell what is news.
+            told += (Tell(name=HEALTH, message=ProcessRestarted(name=name)),)
+        return (fork, *untold, *told)
 
     def _untold_news(self) -> tuple[Action, ...]:
         """How the pools stand, which the new process cannot know, then what it has to tell."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
 from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
@@ -115,6 +116,8 @@ class Health(Child):
         for watched in difference.added:
             self._add(watched, now_ns, len(difference.added), done)
         for change in difference.changes:
+            if change.text is not None:
+                self.supervisor.send(change.verdict)
             self._log_change(change)
         self._tell_everything()
         self._arm()
@@ -280,10 +283,13 @@ class Health(Child):
     # -- messages
 
     def handle(self, message: Message) -> None:
-        """A new kernel process is told everything; the rest is not for us."""
+        """A new kernel or track process is told everything; the rest is not for us."""
         match message:
             case ProcessRestarted(name="kernel"):
                 self._tell_everything()
+            case ProcessRestarted(name="track"):
+                for verdict in self._board.verdicts():
+                    self.supervisor.send(replace(verdict, repeated=True))
             case ProcessRestarted() | ProcessDied():
                 return
             case _:
