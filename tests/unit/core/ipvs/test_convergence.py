@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from lvs_agent import config as configuration
 from lvs_agent.core import ledger
 from lvs_agent.core.ipvs.diff import apply, diff
-from lvs_agent.core.ipvs.model import Destination, Endpoint, Service, ServiceKey, ServiceSettings
+from lvs_agent.core.ipvs.model import (
+    Destination,
+    Endpoint,
+    Service,
+    ServiceKey,
+    ServiceSettings,
+    service_pool,
+)
 from lvs_agent.core.model import Config
-from lvs_agent.core.quorum import desired_service
+from lvs_agent.core.quorum import destination_of, endpoint_of
 
 MEMBERS = ["192.0.2.80-82 80", "192.0.2.81 80-81", "fwmark 7", "192.0.2.90/31 443"]
 SERVERS = {name: f"10.0.0.{number}" for number, name in enumerate("abcd", 1)}
@@ -62,11 +69,16 @@ def configs(draw: st.DrawFn) -> Config:
 
 def table_of(config: Config, up: frozenset[str]) -> dict[ServiceKey, Service]:
     """What IPVS is to have while these real servers are up."""
-    return {
-        key: desired_service(server, key, lambda endpoint: endpoint.address in up)
-        for server in config.virtual_servers
-        for key in server.services
-    }
+    table = {}
+    for server in config.virtual_servers:
+        pool = {
+            endpoint_of(one): destination_of(one, one.weight)
+            for one in server.real_servers
+            if one.address in up
+        }
+        for key in server.services:
+            table[key] = Service(key=key, settings=server.settings, pool=service_pool(key, pool))
+    return table
 
 
 def usable(service: Service | None) -> bool:
