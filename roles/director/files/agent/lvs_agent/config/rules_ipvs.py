@@ -31,14 +31,14 @@ Values = dict[str, Any]
 def check(values: Values, report: Report) -> None:
     """Report every broken rule about `virtual_servers` in `values`."""
     groups = values["virtual_server_groups"]
-    whole = [_members(name, group, report) for name, group in groups.items()]
+    broken = {name for name, group in groups.items() if not _members(name, group, report)}
     seen: dict[ServiceKey, str] = {}
     destinations = 0
     for name, server in values["virtual_servers"].items():
         path = f"virtual_servers.{name}"
         rules_checks.check(server, path, report)
         _options(server, path, report)
-        if not all(whole) or not _is_said_once(server, groups, path, report):
+        if server["group"] in broken or not _is_said_once(server, groups, path, report):
             continue
         keys = derive_ipvs.services(server, groups)
         _unique(keys, name, seen, report)
