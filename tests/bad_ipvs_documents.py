@@ -53,6 +53,14 @@ def _mixed_with_sync_daemon(document: Document) -> None:
     web["real_servers"]["rs1"]["ip"] = "2001:db8::3"
 
 
+def _too_many(document: Document) -> None:
+    document["virtual_server_groups"] = {"farm": {"members": ["10.0.0.0/24 80-83"]}}
+    document["virtual_servers"]["farm"] = {
+        "group": "farm",
+        "real_servers": {f"rs{n}": {"ip": f"10.1.0.{n}"} for n in range(1, 65)},
+    }
+
+
 def _timeouts(document: Document) -> None:
     document["global_defs"]["lvs_timeouts"] = {}
 
@@ -155,6 +163,12 @@ SLIPS: tuple[Slip, ...] = (
         lb_kind="NAT",
         persistence_timeout=9,
         real_servers={"rs1": {"ip": "10.0.0.3", "port": 80}},
+    ),
+    Slip(
+        name="more destinations than can be told",
+        spoil=_too_many,
+        path="virtual_servers.farm",
+        words="makes 1025 services and 65538 destinations",
     ),
     Slip(
         name="timeouts that say nothing",

@@ -17,9 +17,9 @@ settings.register_profile(
 settings.load_profile("shared machine")
 
 
-# Folders whose tests must not run at the same time: the namespaces' names are fixed. Everything else
-# is divided by files, so that the fixtures of a module are made once; each worker has a lab of its
-# own.
+# Folders whose tests must not run at the same time: the namespaces' names are fixed. Everything
+# else is divided by files, so that the fixtures of a module are made once; each worker has a lab of
+# its own.
 _TOGETHER = {
     "netns": "namespaces",
     "interop": "namespaces",

@@ -6,11 +6,14 @@ Usage: ipvs_options_guest.py SCENARIO. Every scenario has a network namespace of
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from ipvs_guest import RS1, RS2, SERVICE, Bench, Watch, document, perform, verdict, web
+from lvs_agent import schema
 from lvs_agent.adapters.sweep import sweep
 from netns.kernel_harness import eventually
 
@@ -20,6 +23,12 @@ IN = f"-a -t {AT} -r"
 
 def real(ip: str, **more: Any) -> dict[str, Any]:
     return {"ip": ip, **more}
+
+
+def schedulers() -> list[str]:
+    """Those that this kernel has: Debian builds all but the newest ones."""
+    folder = Path("/lib/modules") / os.uname().release / "kernel/net/netfilter/ipvs"
+    return [name for name in schema.SCHEDULERS if list(folder.glob(f"ip_vs_{name}.ko*"))]
 
 
 def one(**more: Any) -> dict[str, Any]:
@@ -139,6 +148,38 @@ def every_protocol(bench: Bench) -> None:
     no_drift(process)
 
 
+def every_model_protocol_family_and_scheduler(bench: Bench) -> None:
+    kinds = {"NAT": "-m", "DR": "-g", "TUN": "-i"}
+    flags = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
+    tunnel = {"TUN": " --tun-type ipip"}
+    servers, wanted = {}, set()
+    port = 1000
+    for kind, protocol, six, scheduler in itertools.product(
+        kinds, flags, (False, True), schedulers()
+    ):
+        port += 1
+        address = "2001:db8::80" if six else "192.0.2.80"
+        behind = "2001:db8::11" if six else "192.0.2.11"
+        servers[f"{kind}-{protocol}-{six}-{scheduler}"] = {
+            "ip": address,
+            "port": port,
+            "protocol": protocol,
+            "lb_algo": scheduler,
+            "lb_kind": kind,
+            "real_servers": {"a": real(behind)},
+        }
+        at, to = (f"[{text}]:{port}" if six else f"{text}:{port}" for text in (address, behind))
+        service = f"{flags[protocol]} {at}"
+        wanted |= {
+            f"-A {service} -s {scheduler}",
+            f"-a {service} -r {to} {kinds[kind]} -w 1{tunnel.get(kind, '')}",
+        }
+    process = bench.start(document(**servers))
+    bench.becomes(*wanted, wait_s=5.0)
+    print(f"{len(servers)} combinations")
+    no_drift(process)
+
+
 def firewall_marks_of_both_families(bench: Bench) -> None:
     marked = {"lb_algo": "rr", "real_servers": {"a": real("192.0.2.11")}}
     six = {"real_servers": {"a": real("2001:db8::11", port=80)}, "ip_family": "inet6"}
@@ -190,6 +231,41 @@ def group_shares_real_servers_and_verdicts(bench: Bench) -> None:
     process.reconfigure(config)
     del places[4:]
     bench.becomes(*table(11))
+
+
+def successor_holds_the_verdicts_of_a_group(bench: Bench) -> None:
+    config = {
+        "virtual_server_groups": {"farm": {"members": ["192.0.2.80 80-81"]}},
+        **document(
+            web={
+                "group": "farm",
+                "lb_algo": "rr",
+                "real_servers": {"a": real("192.0.2.11"), "b": real("192.0.2.12")},
+            }
+        ),
+    }
+    process = bench.start(config)
+    eventually(lambda: len(bench.table()) == 6)
+    verdict(process, "b", False)
+    eventually(lambda: len(bench.table()) == 4)
+    process.kill()
+    process = bench.start(config, restarted=True, ends=process.ends)
+    eventually(lambda: process.report()["drift"]["ipvs_audits"] >= 1, 12.0)
+    assert len(bench.table()) == 4
+    assert [row["up"] for row in process.report()["services"][0]["real_servers"]] == [True, False]
+
+
+def family_that_the_sync_daemon_forbids_is_told_and_tried_again(bench: Bench) -> None:
+    bench.namespace.ip("link", "set", "lo", "up")
+    bench.ipvsadm("--start-daemon", "master", "--mcast-interface", "lo")
+    mixed = one(ip="2001:db8::80", real_servers={"a": real("192.0.2.11", lb_kind="TUN")})
+    process = bench.start(document(mixed=mixed, web=one()))
+    bench.becomes("-A -t [2001:db8::80]:80 -s rr", SERVICE, f"{IN} 192.0.2.11:80 -g -w 1")
+    error = process.report()["services"][0]["error"]
+    assert "another family needs TUN, and no IPVS sync daemon that runs" in error, error
+    bench.ipvsadm("--stop-daemon", "master")
+    eventually(lambda: len(bench.table()) == 4, 7.0)
+    assert process.report()["services"][0]["error"] is None
 
 
 def scheduler_flags_and_one_packet_scheduling(bench: Bench) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given
@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from lvs_agent import config as configuration
 from lvs_agent.core import ledger
 from lvs_agent.core.ipvs.diff import apply, diff
-from lvs_agent.core.ipvs.model import Destination, Endpoint, Service, ServiceKey, ServiceSettings
-from lvs_agent.core.model import Config, VirtualServer
-from lvs_agent.core.quorum import Known, decide, desired_pool, desired_service
+from lvs_agent.core.ipvs.model import (
+    Destination,
+    Endpoint,
+    Service,
+    ServiceKey,
+    ServiceSettings,
+    service_pool,
+)
+from lvs_agent.core.model import Config
+from lvs_agent.core.quorum import destination_of, endpoint_of
 
 MEMBERS = ["192.0.2.80-82 80", "192.0.2.81 80-81", "fwmark 7", "192.0.2.90/31 443"]
 SERVERS = {name: f"10.0.0.{number}" for number, name in enumerate("abcd", 1)}
@@ -60,22 +67,18 @@ def configs(draw: st.DrawFn) -> Config:
     return configuration.load(json.dumps(document))
 
 
-def pool_of(server: VirtualServer, up: Container[str]) -> dict[Endpoint, Destination]:
-    """Its pool while these real servers are up."""
-
-    def lookup(endpoint: Endpoint) -> Known:
-        return Known(endpoint.address in up or endpoint.address.startswith("127."), False, "")
-
-    return desired_pool(server, lookup, decide(server, lookup, None, 0))
-
-
 def table_of(config: Config, up: frozenset[str]) -> dict[ServiceKey, Service]:
     """What IPVS is to have while these real servers are up."""
-    return {
-        key: desired_service(server, key, pool_of(server, up))
-        for server in config.virtual_servers
-        for key in server.services
-    }
+    table = {}
+    for server in config.virtual_servers:
+        pool = {
+            endpoint_of(one): destination_of(one, one.weight)
+            for one in server.real_servers
+            if one.address in up
+        }
+        for key in server.services:
+            table[key] = Service(key=key, settings=server.settings, pool=service_pool(key, pool))
+    return table
 
 
 def usable(service: Service | None) -> bool:

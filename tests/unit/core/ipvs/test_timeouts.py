@@ -10,6 +10,7 @@ from lvs_agent.core.ipvs.timeouts import (
     TimeoutsMade,
     decode,
     encode,
+    plan,
     restored,
     wanted,
 )
@@ -33,6 +34,18 @@ def test_former_values_come_back(made: TimeoutsMade) -> None:
 def test_what_somebody_else_changed_since_is_left_alone() -> None:
     made = TimeoutsMade(before=Timeouts(900, 120, 300), set=Timeouts(7200, 30, 60))
     assert restored(made, Timeouts(7200, 31, 60)) == Timeouts(900, 31, 300)
+
+
+def test_plan_says_what_would_change_and_nothing_else() -> None:
+    configured = LvsTimeouts(tcp_s=None, tcpfin_s=None, udp_s=60)
+    usual, ours = Timeouts(900, 120, 300), Timeouts(900, 120, 60)
+    made = TimeoutsMade(before=usual, set=ours)
+    change = "change IPVS timeouts tcp 900 tcpfin 120 udp 300 to tcp 900 tcpfin 120 udp 60"
+    assert plan(configured, None, usual) == (change,)
+    assert plan(configured, made, ours) == ()
+    back = "change IPVS timeouts tcp 900 tcpfin 120 udp 60 to tcp 900 tcpfin 120 udp 300"
+    assert plan(None, made, ours) == (back,)
+    assert plan(None, None, ours) == ()
 
 
 @given(st.none() | made_before)

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lvs_agent.adapters import ledger_file
+from lvs_agent.adapters import ipvs_timeouts, ledger_file
 from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing
 from lvs_agent.adapters.netlink import Netlink
 from lvs_agent.adapters.route_table import RouteTable
 from lvs_agent.adapters.rtnetlink import read_host
 from lvs_agent.core import plan as comparison
+from lvs_agent.core.ipvs import timeouts
 from lvs_agent.core.ipvs.model import Service, ServiceKey
 from lvs_agent.core.ledger import Ledger, of_config
 from lvs_agent.core.model import Config
@@ -35,14 +36,15 @@ def plan(
     shown as one to add; without it every real server counts as up. Needs CAP_NET_ADMIN for IPVS.
     Raises OSError when the kernel cannot be read.
     """
-    ledger, _ = ledger_file.read(runtime_directory or ledger_file.runtime_dir())
+    directory = runtime_directory or ledger_file.runtime_dir()
+    ledger, _ = ledger_file.read(directory)
     netlink = Netlink(socket.NETLINK_ROUTE)
     try:
         host = read_host(netlink)
     finally:
         netlink.close()
     known = comparison.verdicts_of_status(status or {})
-    return comparison.plan(
+    lines = comparison.plan(
         config,
         host,
         _services(of_config(config).services | ledger.services),
@@ -51,6 +53,22 @@ def plan(
         present=_routes(of_config(config) | ledger),
         quorums=comparison.quorums_of_status(status or {}),
     )
+    return (*lines, *_timeouts(config, directory))
+
+
+def _timeouts(config: Config, directory: Path) -> tuple[str, ...]:
+    """Those of IPVS's connections; without the module there are none yet."""
+    configured = config.global_defs.timeouts
+    made, _ = ipvs_timeouts.read(directory)
+    if configured is None and made is None:
+        return ()
+    ipvs = Ipvs()
+    try:
+        return timeouts.plan(configured, made, ipvs.timeouts())
+    except IpvsMissing:
+        return ()
+    finally:
+        ipvs.close()
 
 
 def _routes(concerned: Ledger) -> dict[Place, list[Entry]]:

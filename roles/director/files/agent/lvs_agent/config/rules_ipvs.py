@@ -15,10 +15,15 @@ from lvs_agent.core.ipvs.model import ServiceKey
 
 # What says whose packets are meant: one of these.
 _WAYS = ("ip", "fwmark", "group")
-# Each has every real server of its virtual server: more than that nobody means, and the kernel
-# process and the status would be busy with it alone.
+# Of one virtual server: more than that nobody means.
 _SERVICES_LIMIT = 4096
+# Of all together: what the ledger has room for (core/ledger.py), and what a status of some 300
+# bytes each may tell (FRAME_LIMIT, core/wire.py).
+_ALL_SERVICES_LIMIT = 16_384
 _DESTINATIONS_LIMIT = 65_536
+_FEWER = (
+    "mark the packets by a firewall rule and use fwmark, or leave out the port where persistent"
+)
 
 Values = dict[str, Any]
 
@@ -26,15 +31,19 @@ Values = dict[str, Any]
 def check(values: Values, report: Report) -> None:
     """Report every broken rule about `virtual_servers` in `values`."""
     groups = values["virtual_server_groups"]
-    whole = [_members(name, group, report) for name, group in groups.items()]
+    broken = {name for name, group in groups.items() if not _members(name, group, report)}
     seen: dict[ServiceKey, str] = {}
+    destinations = 0
     for name, server in values["virtual_servers"].items():
         path = f"virtual_servers.{name}"
         _options(server, path, report)
-        if not all(whole) or not _is_said_once(server, groups, path, report):
+        if server["group"] in broken or not _is_said_once(server, groups, path, report):
             continue
         keys = derive_ipvs.services(server, groups)
         _unique(keys, name, seen, report)
+        destinations += len(keys) * len(server["real_servers"])
+        if not _fit(len(seen), destinations, name, report):
+            return
         _addresses(server, keys, path, report)
         _ports(server, keys, path, report)
         _families(server, keys, path, report)
@@ -87,15 +96,25 @@ def _is_said_once(server: Values, groups: Values, path: str, report: Report) -> 
         report(f"{path}.group", f"there is no virtual_server_group {server['group']}{hint}")
         return False
     count = derive_ipvs.services_count(server, groups)
-    if count > _SERVICES_LIMIT or count * len(server["real_servers"]) > _DESTINATIONS_LIMIT:
+    if count > _SERVICES_LIMIT:
         report(
             f"{path}.group",
-            f"makes {count} services of {len(server['real_servers'])} real servers each; the limit"
-            f" is {_SERVICES_LIMIT} services and {_DESTINATIONS_LIMIT} destinations: mark the"
-            " packets by a firewall rule and use fwmark, or leave out the port where persistent",
+            f"makes {count} services, of which {_SERVICES_LIMIT} is the limit; {_FEWER}",
         )
         return False
     return True
+
+
+def _fit(services: int, destinations: int, name: str, report: Report) -> bool:
+    """Whether all of the services so far, the last being `name`'s, are not too many."""
+    if services <= _ALL_SERVICES_LIMIT and destinations <= _DESTINATIONS_LIMIT:
+        return True
+    report(
+        f"virtual_servers.{name}",
+        f"with those before it makes {services} services and {destinations} destinations of IPVS;"
+        f" the limits are {_ALL_SERVICES_LIMIT} and {_DESTINATIONS_LIMIT}; {_FEWER}",
+    )
+    return False
 
 
 def _unique(

@@ -6,12 +6,12 @@ Owns the loading. Must never apply anything.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 
 from lvs_agent import config
 from lvs_agent.adapters import config_file
+from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.config import ConfigError, ConfigRejected
 from lvs_agent.core.model import Config
 from lvs_agent.core.supervise import HA, HEALTH, KERNEL, TRACK
@@ -46,7 +46,7 @@ def load(path: str) -> Loaded:
     for_ha = {key: value for key, value in document.items() if key != "virtual_servers"}
     return Loaded(
         config=accepted,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sha256=sha256_hex(text.encode()),
         documents={
             KERNEL: whole,
             HEALTH: whole,

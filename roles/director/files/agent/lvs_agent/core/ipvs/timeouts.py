@@ -56,6 +56,17 @@ def restored(made: TimeoutsMade, found: Timeouts) -> Timeouts:
     )
 
 
+def plan(
+    configured: LvsTimeouts | None, made: TimeoutsMade | None, found: Timeouts
+) -> tuple[str, ...]:
+    """What a configuration would change, as a person reads it."""
+    if configured is not None:
+        to = wanted(configured, found if made is None else made.before)
+    else:
+        to = found if made is None else restored(made, found)
+    return () if to == found else (f"change IPVS timeouts {found} to {to}",)
+
+
 def encode(made: TimeoutsMade | None) -> bytes:
     """The file's content."""
     document = {} if made is None else {"before": list(made.before), "set": list(made.set)}

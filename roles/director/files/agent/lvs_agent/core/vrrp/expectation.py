@@ -7,7 +7,6 @@ differently follow the instance's version.
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, replace
 
 from lvs_agent.core.events import AdvertReceived
@@ -93,7 +92,7 @@ class Expectation:
         if (
             accepted is None
             or packet.source != accepted.event.source
-            or not hmac.compare_digest(message, self._last_message)
+            or message != self._last_message
         ):
             checked = self._check(message, packet)
             if not isinstance(checked, Accepted):
@@ -152,9 +151,8 @@ class Expectation:
         if advert.auth_type != self._own.auth_type:
             return RejectReason.AUTH_TYPE
         # Data of type 0 is ignored on reception (RFC 3768 section 5.3.6.1), and type 2 has none.
-        if advert.auth_type == AUTH_PASS and not hmac.compare_digest(
-            advert.auth_data, self._own.auth_data
-        ):
+        # It travels in clear text: there is nothing to hide from a clock.
+        if advert.auth_type == AUTH_PASS and advert.auth_data != self._own.auth_data:
             return RejectReason.AUTH_DATA
         if self._instance.priority == OWNER_PRIORITY:
             return RejectReason.ADDRESS_OWNER
