@@ -13,23 +13,13 @@ from lvs_agent import schema
 from lvs_agent.schema import Block
 from option_effects import EFFECTS as VRRP_EFFECTS
 from option_effects import WITHOUT, Effect, Witness
+from option_effects_checks import EFFECTS as CHECK_EFFECTS
 from option_effects_ipvs import EFFECTS as IPVS_EFFECTS
 from option_effects_quorum import EFFECTS as QUORUM_EFFECTS
 
 ROOT = Path(__file__).resolve().parents[2]
-EFFECTS: dict[str, Effect] = VRRP_EFFECTS | IPVS_EFFECTS | QUORUM_EFFECTS
-# The checks of real servers have their tests beside them.
-ELSEWHERE = {
-    "real_server.http_get",
-    "real_server.tcp_check",
-    "virtual_server.http_get",
-    "virtual_server.tcp_check",
-    "virtual_server.virtualhost",
-    "virtual_server.delay_loop",
-    "virtual_server.connect_timeout",
-    "virtual_server.retry",
-    "virtual_server.delay_before_retry",
-}
+TABLES = (VRRP_EFFECTS, IPVS_EFFECTS, QUORUM_EFFECTS, CHECK_EFFECTS)
+EFFECTS: dict[str, Effect] = {name: one for table in TABLES for name, one in table.items()}
 # May become smaller.
 ALLOWED_WITHOUT = {
     "global_defs.vrrp_higher_prio_send_advert",
@@ -51,8 +41,6 @@ def options(block: Block, seen: set[str]) -> Iterator[str]:
     seen.add(block.name)
     for option in block.options:
         name = f"{block.name}.{option.name}"
-        if name in ELSEWHERE:
-            continue
         yield name
         if option.block is not None:
             yield from options(option.block, seen)
@@ -91,7 +79,7 @@ def test_named_test_exists(test: str) -> None:
 
 
 def test_no_option_is_in_two_tables() -> None:
-    assert len(EFFECTS) == len(VRRP_EFFECTS) + len(IPVS_EFFECTS) + len(QUORUM_EFFECTS)
+    assert len(EFFECTS) == sum(map(len, TABLES))
 
 
 @pytest.mark.parametrize("witness", Witness)
@@ -107,7 +95,7 @@ def test_options_of_different_blocks_do_not_share_a_name() -> None:
     def collect(block: Block) -> None:
         assert blocks.setdefault(block.name, block) is block, f"two blocks {block.name}"
         for option in block.options:
-            if option.block is not None and f"{block.name}.{option.name}" not in ELSEWHERE:
+            if option.block is not None:
                 collect(option.block)
 
     collect(schema.DOCUMENT)
