@@ -131,7 +131,7 @@ class Bench:
     def reload(self, *servers: VirtualServer) -> None:
         self.generation += 1
         self.servers = servers
-        self.pools.reconfigure(config(*servers), self.generation)
+        self.pools.reconfigure(config(*servers), self.generation, self.now_ns)
         self.settle()
 
     def wait(self, seconds: float) -> None:

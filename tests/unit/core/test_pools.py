@@ -123,6 +123,18 @@ def test_state_follows_a_virtual_server_that_gets_another_name_and_first_address
     assert bench.weights(OTHER) == {"12": 1}
 
 
+def test_verdict_of_a_configuration_to_come_is_kept_for_it() -> None:
+    bench = Bench(server(real(11), real(12)))
+    assert not bench.pools.note(verdict("rs13", up=False, generation=3), bench.now_ns)
+    assert not bench.pools.note(verdict("rs11", up=False, generation=2), bench.now_ns)
+    bench.settle()
+    assert bench.weights() == {"11": 1, "12": 1}
+    bench.reload(server(real(11), real(12), real(13, checked=False)))
+    assert bench.weights() == {"12": 1, "13": 1}
+    bench.reload(server(real(11), real(12), real(13, checked=False)))
+    assert bench.weights() == {"12": 1}
+
+
 def test_removed_virtual_server_is_forgotten() -> None:
     bench = Bench(server(real(11)), server(real(11), name="other", services=(OTHER,)))
     bench.reload(server(real(11)))

@@ -10,6 +10,7 @@ when a site fails, and each conclusion goes through a whole pool.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,9 @@ from lvs_agent.core.quorum import (
 )
 from lvs_agent.core.verdicts import Place, VerdictBook, predecessor
 
+# Verdicts of a configuration that this process has yet to be told of: one for each real server that
+# there can be; of more, the oldest are left out.
+EARLY_LIMIT = 65_536
 _NOBODY: dict[Endpoint, Destination] = {}
 
 
@@ -53,6 +57,7 @@ class Pools:
         self._states: dict[ServiceKey, PoolState] = {}
         self._pools: dict[ServiceKey, dict[Endpoint, Destination]] = {}
         self._unsettled: dict[ServiceKey, None] = {}
+        self._early: deque[Verdict] = deque(maxlen=EARLY_LIMIT)
         self._take(config)
         said = {one.virtual_server: one for one in adopt}
         for identity, server in self._servers.items():
@@ -75,7 +80,11 @@ class Pools:
     # What is told
 
     def note(self, verdict: Verdict, now_ns: int) -> bool:
-        """A verdict; True when there is something to settle by it."""
+        """A verdict; True when there is something to settle by it. One of the next configuration is
+        kept until then: the health process may have been quicker."""
+        if verdict.generation > self._book.generation:
+            self._early.append(verdict)
+            return False
         identity = self._book.note(verdict, now_ns)
         if identity is not None:
             self._unsettled[identity] = None
@@ -86,7 +95,7 @@ class Pools:
         self._book.adopt(pools, self._config, now_ns)
         self._unsettled.update(dict.fromkeys(self._servers))
 
-    def reconfigure(self, config: Config, generation: int) -> None:
+    def reconfigure(self, config: Config, generation: int, now_ns: int) -> None:
         """Go by another configuration; everything is to be settled anew."""
         before = {key: identity for identity, one in self._servers.items() for key in one.services}
         states = self._states
@@ -101,6 +110,9 @@ class Pools:
             if self._can_wait(identity, places):
                 for place in places:
                     self._book.wait(place)
+        early, self._early = self._early, deque(maxlen=EARLY_LIMIT)
+        for verdict in early:
+            self.note(verdict, now_ns)
 
     def _can_wait(self, identity: ServiceKey, new: tuple[Place, ...]) -> bool:
         """Whether real servers of which nothing is known may be left out until they are checked:

@@ -138,7 +138,7 @@ class IpvsKeeper:
 
     def reconfigure(self, config: Config, generation: int) -> None:
         """The table follows, in slices; services that are gone from `config` are removed last."""
-        self._pools.reconfigure(config, generation)
+        self._pools.reconfigure(config, generation, self._loop.now_ns())
         self._set_servers(config)
         if not self._frozen:
             self._settle()
