@@ -111,7 +111,8 @@ class Verdict:
     """health -> kernel, and -> supervisor -> track: the state of one real server.
 
     Names are those of the configuration `generation`. `checked` False: no check ran yet and `up`
-    is the assumption. `reason` is for people.
+    is the assumption. `weight`: what a check says in place of the configured weight (misc_dynamic,
+    FILE_CHECK); None: nothing. `reason` is for people.
     """
 
     generation: int
@@ -120,6 +121,7 @@ class Verdict:
     up: bool
     checked: bool
     reason: str
+    weight: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
