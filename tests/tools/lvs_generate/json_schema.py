@@ -88,7 +88,7 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
         case Kind.STRING | Kind.INTERFACE:
             return {"type": "string", **_bounds(option, "minLength", "maxLength")}
         case Kind.CHOICE:
-            numbers = [int(choice) for choice in option.choices if choice.isdigit()]
+            numbers = [json.loads(choice) for choice in option.choices if _is_number(choice)]
             return {"enum": [*option.choices, *numbers]}
         case Kind.IPV4:
             return dict(_IPV4)
@@ -98,6 +98,10 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             return dict(_NUMBER_OR_TEXT)
         case Kind.STRINGS | Kind.COMMAND | Kind.WORDS:
             return {"anyOf": [{"type": "string"}, dict(_TEXTS)]}
+        case Kind.HEX:
+            return {"type": "string"}
+        case Kind.HEX_PATTERN:
+            return {"type": ["boolean", "string"]}
         case Kind.STATUS_CODES:
             return {"type": ["integer", "string", "array"]}
         case Kind.BLOCK:
@@ -112,6 +116,11 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
         case Kind.NAMED_BLOCKS:
             values = {"anyOf": [reference, {"type": "null"}]} if prefix else reference
             return {"type": "object", "additionalProperties": values}
+
+
+def _is_number(choice: str) -> bool:
+    """Whether YAML makes a number of it."""
+    return choice.replace(".", "", 1).isdigit()
 
 
 def _bounds(option: Option, low: str, high: str) -> dict[str, Any]:

@@ -381,11 +381,11 @@ def test_the_report_says_what_each_check_found(run: Run, web: Web, closed_port: 
     assert bad.pop("failed_tries") >= 2
     assert good == {
         "target": f"127.0.0.1:{web.port}", "type": "HTTP_GET", "up": True, "checked": True,
-        "reason": "status 200", "failed_tries": 0, "users": ["web0/good"],
+        "reason": "status 200", "warning": None, "failed_tries": 0, "users": ["web0/good"],
     }  # fmt: skip
     assert bad == {
         "target": f"127.0.0.1:{closed_port}", "type": "TCP_CHECK", "up": False, "checked": True,
-        "reason": "connection refused", "users": ["web0/bad"],
+        "reason": "connection refused", "warning": None, "users": ["web0/bad"],
     }  # fmt: skip
     assert report["health"]["local_errors"] == 0
 
@@ -512,5 +512,5 @@ def test_many_changes_at_once_are_told_but_not_all_written_to_the_journal(
         wanted["virtual_servers"][f"web{number}"] = {**service, "ip": address}
     process = run(wanted)
     process.until(lambda: len(process.told) == 601)
-    process.until(lambda: any("100 more real servers" in line for line in process.lines()))
+    process.until(lambda: any("100 more lines about real servers" in line for line in process.lines()))
     assert len(process.lines()) == 201

@@ -33,12 +33,13 @@ _READ_BYTES = 65_536
 class ScriptResult:
     """How a run ended. `exit_code` None: killed by a signal, timed out, or never started.
 
-    `words`: the beginning of its standard error, or why it could not be started.
+    `words`: the beginning of its standard error, or why it could not be started (`started`).
     """
 
     exit_code: int | None
     timed_out: bool
     words: str
+    started: bool = True
 
     @property
     def ok(self) -> bool:
@@ -72,6 +73,7 @@ class Script:
         self._on_result: Callable[[ScriptResult], None] | None = on_result
         self._on_gone = on_gone
         self._words = b""
+        self._ending = False
         self._timer: Timer | None = None
         self._pidfd = -1
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,10 +106,11 @@ class Script:
     def kill(self) -> None:
         """SIGKILL at once."""
         self._on_result = None
+        self._ending = True
         self._signal(signal.SIGKILL)
 
     def _not_started(self, reason: str) -> None:
-        self._tell(ScriptResult(exit_code=None, timed_out=False, words=reason))
+        self._tell(ScriptResult(exit_code=None, timed_out=False, words=reason, started=False))
         self._on_gone()
 
     def _read_words(self) -> None:
@@ -125,6 +128,7 @@ class Script:
     def _too_long(self) -> None:
         if self._process is None:
             return
+        self._ending = True
         self._signal(signal.SIGTERM)
         if self._timer is not None:
             self._timer.cancel()
@@ -143,6 +147,10 @@ class Script:
         process = self._process
         assert process is not None
         assert process.stderr is not None
+        if self._ending:
+            # What is left of its process group; the program is not reaped yet, so the group's
+            # number is still its own.
+            self._signal(signal.SIGKILL)
         code = process.poll()
         if code is None:
             return

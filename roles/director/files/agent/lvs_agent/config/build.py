@@ -45,7 +45,8 @@ def build(values: dict[str, Any]) -> Config:
             for name, one in values["vrrp_instances"].items()
         ),
         virtual_servers=tuple(
-            virtual_server(name, server) for name, server in values["virtual_servers"].items()
+            virtual_server(name, server, values)
+            for name, server in values["virtual_servers"].items()
         ),
         sync_groups=tuple(
             sync_group(name, one, values) for name, one in values["vrrp_sync_groups"].items()

@@ -10,42 +10,170 @@ from typing import Any
 
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
-from lvs_agent.core.checks import Check, HttpCheck, HttpUrl, TcpCheck
+from lvs_agent.core.checks import (
+    BodyPattern,
+    Check,
+    DnsCheck,
+    FileCheck,
+    HttpCheck,
+    HttpUrl,
+    MiscCheck,
+    PingCheck,
+    Reply,
+    SmtpCheck,
+    Source,
+    TcpCheck,
+    Tls,
+    UdpCheck,
+)
+from lvs_agent.schema import CHECK_NAMES
+
+Values = dict[str, Any]
+_DAY_NS = 86_400_000_000_000
 
 
-def checks(values: dict[str, Any], port: int, server: dict[str, Any]) -> tuple[Check, ...]:
+def checks(values: Values, port: int, server: Values, document: Values) -> tuple[Check, ...]:
     """The checks of the real server `values`, each once: its own replace those said once at the
     virtual server."""
-    holder = values if values["http_get"] or values["tcp_check"] else server
-    found: list[Check] = []
-    for check in holder["http_get"]:
-        common = _common(check, values["ip"], port, server)
-        urls = tuple(_url(url, server) for url in check["url"])
-        found.append(HttpCheck(urls=urls, **common))
-    for check in holder["tcp_check"]:
-        found.append(TcpCheck(**_common(check, values["ip"], port, server)))
+    holder = values if any(values[name] for name in CHECK_NAMES) else server
+    real = values | {"port": port}
+    found = [
+        _check(name, check, real, server, document)
+        for name in CHECK_NAMES
+        for check in holder[name]
+    ]
     return tuple(dict.fromkeys(found))
 
 
-def _common(
-    check: dict[str, Any], address: str, port: int, server: dict[str, Any]
-) -> dict[str, Any]:
-    def of(name: str) -> Any:
-        return or_else(check[name], server[name])
+def _check(name: str, check: Values, real: Values, server: Values, document: Values) -> Check:
+    match name:
+        case "misc_check":
+            return _misc(check, _pace(check, real, server), document)
+        case "file_check":
+            return _file(check, _pace(check, real, server), document)
+    common = _network(check, real, server)
+    match name:
+        case "http_get":
+            return _http(check, common, real, server)
+        case "ssl_get":
+            return _http(check, common | {"tls": _tls(check)}, real, server)
+        case "tcp_check":
+            return TcpCheck(**common)
+        case "ping_check":
+            return PingCheck(**common)
+        case "udp_check":
+            return UdpCheck(payload=check["payload"] or b"", reply=_reply(check), **common)
+        case "smtp_check":
+            return SmtpCheck(helo_name=check["helo_name"], **common)
+        case "dns_check":
+            return DnsCheck(name=check["name"], type=check["type"], **common)
+    raise AssertionError(name)
 
+
+def _inherited(name: str, check: Values, real: Values, server: Values) -> Any:
+    """What the check says, else its real server, else its virtual server."""
+    return or_else(check.get(name), or_else(real.get(name), server.get(name)))
+
+
+def _pace(check: Values, real: Values, server: Values) -> Values:
+    def of(name: str) -> Any:
+        return _inherited(name, check, real, server)
+
+    warmup = of("warmup")
     return {
-        "address": or_else(check["connect_ip"], address),
-        "port": or_else(check["connect_port"], port),
-        "connect_timeout_ns": nanoseconds(of("connect_timeout")),
         "retry": of("retry"),
         "delay_before_retry_ns": nanoseconds(of("delay_before_retry")),
         "delay_loop_ns": nanoseconds(of("delay_loop")),
+        "alpha": bool(of("alpha")),
+        "warmup_ns": None if warmup is None else nanoseconds(warmup),
+        "log_failures": check["log_all_failures"],
     }
 
 
-def _url(values: dict[str, Any], server: dict[str, Any]) -> HttpUrl:
+def _network(check: Values, real: Values, server: Values) -> Values:
+    source = Source(
+        address=check["bindto"], port=check.get("bind_port") or 0, interface=check["bind_if"]
+    )
+    return {
+        "address": or_else(check["connect_ip"], real["ip"]),
+        # A check without the option has no port at all (PING_CHECK).
+        "port": or_else(check["connect_port"], real["port"]) if "connect_port" in check else 0,
+        "connect_timeout_ns": nanoseconds(_inherited("connect_timeout", check, real, server)),
+        "source": None if source == Source() else source,
+        **_pace(check, real, server),
+    }
+
+
+def _http(check: Values, common: Values, real: Values, server: Values) -> HttpCheck:
+    urls = tuple(_url(url, _inherited("virtualhost", url, real, server)) for url in check["url"])
+    return HttpCheck(urls=urls, version=check["http_protocol"], **common)
+
+
+def _url(values: Values, virtualhost: str | None) -> HttpUrl:
+    digest = values["digest"]
     return HttpUrl(
         path=values["path"],
         status_codes=values["status_code"],
-        virtualhost=values["virtualhost"] or server["virtualhost"],
+        virtualhost=virtualhost,
+        digest=digest and digest.lower(),
+        pattern=None if values["regex"] is None else pattern(values),
+    )
+
+
+def pattern(url: Values) -> BodyPattern:
+    """The pattern of a url that has one."""
+    options = url["regex_options"]
+    return BodyPattern(
+        text=url["regex"],
+        wanted=not url["regex_no_match"],
+        ignore_case="caseless" in options,
+        dot_all="dotall" in options,
+        multi_line="multiline" in options,
+    )
+
+
+def _tls(check: Values) -> Tls:
+    return Tls(
+        sni=check["enable_sni"],
+        server_name=check["sni_name"],
+        verify=check["verify"],
+        ca=check["ca"],
+        certificate=check["certificate"],
+        key=check["key"],
+        minimum=check["tls_min_version"],
+        maximum=check["tls_max_version"],
+        expire_warning_ns=check["expire_warning"] * _DAY_NS,
+    )
+
+
+def _reply(check: Values) -> Reply | None:
+    if check["require_reply"] is None:
+        return None
+    wanted, mask = check["require_reply"]
+    return Reply(
+        minimum=check["min_reply_length"],
+        maximum=check["max_reply_length"],
+        pattern=wanted,
+        mask=mask,
+    )
+
+
+def _misc(check: Values, pace: Values, document: Values) -> MiscCheck:
+    timeout = check["misc_timeout"]
+    return MiscCheck(
+        argv=check["misc_path"],
+        timeout_ns=pace["delay_loop_ns"] if timeout is None else nanoseconds(timeout),
+        dynamic=check["misc_dynamic"],
+        secure=document["global_defs"]["enable_script_security"],
+        **pace,
+    )
+
+
+def _file(check: Values, pace: Values, document: Values) -> FileCheck:
+    return FileCheck(
+        name=check["track_file"],
+        path=document["vrrp_track_files"][check["track_file"]]["file"],
+        weight=check["weight"],
+        reverse=check["reverse"],
+        **pace,
     )

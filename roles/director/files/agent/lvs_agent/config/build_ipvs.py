@@ -12,7 +12,7 @@ from lvs_agent.config import build_checks
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
 
 
-def virtual_server(name: str, values: dict[str, Any]) -> VirtualServer:
+def virtual_server(name: str, values: dict[str, Any], document: dict[str, Any]) -> VirtualServer:
     sorry = values["sorry_server"]
     return VirtualServer(
         name=name,
@@ -23,7 +23,7 @@ def virtual_server(name: str, values: dict[str, Any]) -> VirtualServer:
         forwarding=values["lb_kind"],
         persistence_timeout_s=values["persistence_timeout"],
         real_servers=tuple(
-            _real_server(real_name, real, values)
+            _real_server(real_name, real, values, document)
             for real_name, real in values["real_servers"].items()
         ),
         sorry_server=sorry
@@ -31,12 +31,14 @@ def virtual_server(name: str, values: dict[str, Any]) -> VirtualServer:
     )
 
 
-def _real_server(name: str, values: dict[str, Any], server: dict[str, Any]) -> RealServer:
+def _real_server(
+    name: str, values: dict[str, Any], server: dict[str, Any], document: dict[str, Any]
+) -> RealServer:
     port = values["port"] or server["port"]
     return RealServer(
         name=name,
         address=values["ip"],
         port=port,
         weight=values["weight"],
-        checks=build_checks.checks(values, port, server),
+        checks=build_checks.checks(values, port, server, document),
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from lvs_agent.config import (
     rules_addresses,
+    rules_checks,
     rules_ipvs,
     rules_routes,
     rules_strict,
@@ -42,6 +43,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     rules_routes.check(values, report)
     rules_tracking.check(values, report)
     rules_ipvs.check(values, report)
+    rules_checks.check(values, report)
 
 
 def _groups(values: dict[str, Any], report: Report) -> None:

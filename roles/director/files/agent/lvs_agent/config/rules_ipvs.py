@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import rules_checks
 from lvs_agent.config.report import Report
 
 
@@ -20,7 +19,6 @@ def check(values: dict[str, Any], report: Report) -> None:
 
 
 def _virtual_server(server: dict[str, Any], path: str, report: Report) -> None:
-    rules_checks.check(server, path, report)
     seen: dict[tuple[str, int], str] = {}
     for name, real in server["real_servers"].items():
         port = real["port"] or server["port"]

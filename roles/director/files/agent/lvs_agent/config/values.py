@@ -101,7 +101,9 @@ def _strings(option: Option, value: Any, path: str, report: Report) -> Any:
 def _choice(option: Option, value: Any, path: str, report: Report) -> Any:
     if isinstance(value, str) and value in option.choices:
         return value
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    # YAML makes a number of 1.1.
+    number_like = isinstance(value, int | float) and not isinstance(value, bool)
+    text = str(value) if number_like else value
     if isinstance(text, str):
         for choice in option.choices:
             if choice.lower() == text.lower():
@@ -198,6 +200,27 @@ def _status_codes(option: Option, value: Any, path: str, report: Report) -> Any:
         return None
 
 
+def _hexadecimal(option: Option, value: Any, path: str, report: Report) -> Any:
+    """Bytes; with HEX_PATTERN (bytes, the bits that count), both empty for true."""
+    if option.kind is Kind.HEX_PATTERN and isinstance(value, bool):
+        return (b"", b"") if value else None
+    if not isinstance(value, str):
+        hint = "; put it in quotes" if isinstance(value, int | float) else ""
+        report(path, f"must be {option.kind}, not {describe(value)}{hint}{example(option)}")
+        return None
+    digits = "".join(value.split()).lower()
+    if not in_range(option, len(digits), f"{len(digits)} digits", path, report):
+        return None
+    wild = "x" if option.kind is Kind.HEX_PATTERN else ""
+    if len(digits) % 2 or digits.strip("0123456789abcdef" + wild):
+        report(path, f"must be {option.kind}, two for each byte, not {describe(value)}")
+        return None
+    known = bytes.fromhex(digits.replace("x", "0"))
+    if option.kind is Kind.HEX:
+        return known
+    return known, bytes.fromhex("".join("0" if digit == "x" else "f" for digit in digits))
+
+
 CHECKS: dict[Kind, Callable[[Option, Any, str, Report], Any]] = {
     Kind.INTEGER: number,
     Kind.SECONDS: number,
@@ -216,5 +239,7 @@ CHECKS: dict[Kind, Callable[[Option, Any, str, Report], Any]] = {
     Kind.COMMAND: _command,
     Kind.WORDS: _command,
     Kind.STATUS_CODES: _status_codes,
+    Kind.HEX: _hexadecimal,
+    Kind.HEX_PATTERN: _hexadecimal,
     **ADDRESS_CHECKS,
 }

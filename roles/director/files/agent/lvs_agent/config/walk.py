@@ -78,7 +78,8 @@ def block_values(block: Block, value: Any, path: str, report: Report) -> dict[st
 
 
 def _unknown(name: object, plan: _Plan, block: Block) -> str:
-    advice = NOT_SUPPORTED.get(str(name).lower())
+    word = str(name).lower()
+    advice = NOT_SUPPORTED.get(f"{block.name}.{word}") or NOT_SUPPORTED.get(word)
     if advice:
         return f"is not an option here: {advice}"
     hint = suggestion(name, plan.known)

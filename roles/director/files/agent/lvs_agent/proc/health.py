@@ -8,14 +8,15 @@ Owns the meeting of schedule, probes and board. Must never decide what a result 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from typing import assert_never
 
-from lvs_agent.adapters.probes.engine import Engine, connection_limit
-from lvs_agent.adapters.probes.http import HttpProbe
-from lvs_agent.adapters.probes.tcp import TcpProbe
+from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
+from lvs_agent.adapters.probes.local import Programs
+from lvs_agent.adapters.probes.making import make
 from lvs_agent.config import ConfigRejected, load
-from lvs_agent.core.checks import HttpCheck, TcpCheck
+from lvs_agent.core.checks import Check, FileCheck
 from lvs_agent.core.health.board import Board, Change, Watched
 from lvs_agent.core.health.check import (
     LOCAL_ERROR_PAUSE_NS,
@@ -37,14 +38,9 @@ from lvs_agent.core.messages import Message, ProcessDied, ProcessRestarted, Verd
 from lvs_agent.core.model import Config
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
+from lvs_agent.proc.health_files import FileNews
+from lvs_agent.proc.health_log import HealthLog
 from lvs_agent.proc.loop import Loop, Timer
-
-# Lines of the journal a second: a rack that dies is told line by line, a site that dies in a sum.
-# systemd-journald drops what exceeds 10,000 lines in 30 s.
-_LINES_PER_SECOND = 200
-_SECOND_NS = 1_000_000_000
-# Between two lines about errors of our own: they come in swarms and all say the same.
-_LOCAL_ERROR_LINE_NS = 60 * _SECOND_NS
 
 
 class Job:
@@ -53,7 +49,9 @@ class Job:
     A job is itself what its probe calls at the end of a try (10,000 closures are 2 MiB).
     """
 
-    __slots__ = ("_done", "last_ns", "probe", "removed", "slot_ns", "started_ns", "watched")
+    __slots__ = (
+        "_done", "last_ns", "probe", "removed", "slot_ns", "started_ns", "warned", "watched"
+    )  # fmt: skip
 
     def __init__(self, watched: Watched, slot_ns: int, done: Callable[[Job, Result], None]) -> None:
         self._done = done
@@ -62,7 +60,8 @@ class Job:
         self.started_ns = 0
         self.last_ns: int | None = None
         self.removed = False
-        self.probe: TcpProbe | HttpProbe | None = None
+        self.warned: str | None = None
+        self.probe: Probe | None = None
 
     def __call__(self, result: Result) -> None:
         self._done(self, result)
@@ -77,17 +76,15 @@ class Health(Child):
         super().__init__(loop, supervisor, start)
         self._kernel = Channel(loop, kernel, self._from_kernel, self._kernel_closed)
         self._engine = Engine()
+        self._programs = Programs(loop)
+        self._files = FileNews(loop, self._run_now)
         self._limit = connection_limit()
         self._board = Board(restarted=start.restarted)
         self._jobs: dict[Watched, Job] = {}
         self._queue: Queue[Job] = Queue()
         self._timer: Timer | None = None
         self._tries = 0
-        self._local_errors = 0
-        self._local_error_line_ns: int | None = None
-        self._lines = 0
-        self._lines_since_ns = 0
-        self._unsaid = 0
+        self._health_log = HealthLog(loop, self.log)
         loop.add_reader(self._engine.fileno(), self._serve)
         self._apply(start.config)
 
@@ -117,15 +114,24 @@ class Health(Child):
     ) -> None:
         check, index = watched.check, watched.index
         job = Job(watched, now_ns + phase_ns(index, check.delay_loop_ns), done)
-        match check:
-            case TcpCheck():
-                job.probe = TcpProbe(self._engine, check, job)
-            case HttpCheck():
-                job.probe = HttpProbe(self._engine, check, job)
-            case _:
-                assert_never(check)
+        job.probe = make(check, self._engine, self._programs, job)
         self._jobs[watched] = job
-        self._queue.push(now_ns + phase_ns(index, warmup_ns(count, check.delay_loop_ns)), job)
+        within_ns = check.warmup_ns
+        if isinstance(check, FileCheck):
+            self._files.add(check)
+            within_ns = 0  # there is nobody to be spared
+        if within_ns is None:
+            within_ns = warmup_ns(count, check.delay_loop_ns)
+        self._queue.push(now_ns + phase_ns(index, within_ns), job)
+
+    def _run_now(self, wanted: Callable[[Check], bool]) -> None:
+        """Run the wanted checks out of turn. FILE_CHECKs only: they are never in flight."""
+        self._queue.drop(lambda job: wanted(job.watched.check))
+        now_ns = self.loop.now_ns()
+        for job in self._jobs.values():
+            if wanted(job.watched.check):
+                self._queue.push(now_ns, job)
+        self._arm()
 
     def _tell_everything(self) -> None:
         for verdict in self._board.verdicts():
@@ -174,12 +180,24 @@ class Health(Child):
     def _done(self, job: Job, result: Result) -> None:
         """A try ended: next turn, verdicts, log."""
         now_ns = self.loop.now_ns()
+        before = job.watched.state
         pause, changes = self._board.settle(job.watched, result)
         self._queue.push(self._due_ns(job, pause, now_ns), job)
         if result.outcome is Outcome.LOCAL_ERROR:
-            self._note_local_error(job, result, now_ns)
+            self._health_log.local_error(_name(job), result.reason)
         else:
             job.last_ns = now_ns - job.started_ns
+        if changes:
+            self._tell(changes)
+        if result.warning is not None or before.warning is not None:
+            self._log_warning(job, result)
+        if result.outcome is Outcome.FAILED and job.watched.check.log_failures:
+            state, name = job.watched.state, _name(job)
+            self._health_log.line(
+                "warning", f"{name}: try {state.failed_tries} failed: {result.reason}"
+            )
+
+    def _tell(self, changes: list[Change]) -> None:
         for change in changes:
             self._kernel.send(change.verdict)
             self.supervisor.send(change.verdict)
@@ -199,35 +217,15 @@ class Health(Child):
     # -- log
 
     def _log_change(self, change: Change) -> None:
-        if change.text is None:
-            return
-        now_ns = self.loop.now_ns()
-        if now_ns - self._lines_since_ns >= _SECOND_NS:
-            self._lines, self._lines_since_ns = 0, now_ns
-        self._lines += 1
-        if self._lines <= _LINES_PER_SECOND:
-            self.log("info" if change.verdict.up else "warning", change.text)
-            return
-        if not self._unsaid:
-            self.loop.call_at(self._lines_since_ns + _SECOND_NS, self._log_unsaid)
-        self._unsaid += 1
+        if change.text is not None:
+            self._health_log.line("info" if change.verdict.up else "warning", change.text)
 
-    def _log_unsaid(self) -> None:
-        self.log("warning", f"{self._unsaid} more real servers went up or down: see lvsctl status")
-        self._unsaid = 0
-
-    def _note_local_error(self, job: Job, result: Result, now_ns: int) -> None:
-        self._local_errors += 1
-        last_ns = self._local_error_line_ns
-        if last_ns is not None and now_ns - last_ns < _LOCAL_ERROR_LINE_NS:
-            return
-        self._local_error_line_ns = now_ns
-        check = job.watched.check
-        self.log(
-            "error",
-            f"{kind(check)} {target(check)} cannot run on this host: {result.reason}"
-            f" ({self._local_errors} times so far); real servers keep their verdicts",
-        )
+    def _log_warning(self, job: Job, result: Result) -> None:
+        """Once for each warning; a certificate's days count down."""
+        if result.outcome is Outcome.PASSED and result.warning != job.warned:
+            job.warned = result.warning
+            if result.warning is not None:
+                self._health_log.line("warning", f"{_name(job)}: {result.warning}")
 
     # -- messages
 
@@ -248,6 +246,9 @@ class Health(Child):
         except ConfigRejected as error:
             self.log("error", f"configuration not applied: {error}")
             return
+        tls = sys.modules.get("lvs_agent.adapters.probes.tls")
+        if tls is not None:
+            tls.context.cache_clear()  # the files of certificates may be others now
         self._apply(config)
 
     def _from_kernel(self, message: Message) -> None:
@@ -263,6 +264,7 @@ class Health(Child):
         for job in self._jobs.values():
             if job.probe is not None:
                 job.probe.abandon()
+        self._programs.close()
         self._kernel.flush()
         self.finish()
 
@@ -278,9 +280,13 @@ class Health(Child):
                 "connections": len(self._engine),
                 "connection_limit": self._limit,
                 "tries": self._tries,
-                "local_errors": self._local_errors,
+                "local_errors": self._health_log.local_errors,
             },
         }
+
+
+def _name(job: Job) -> str:
+    return f"{kind(job.watched.check)} {target(job.watched.check)}"
 
 
 def _row(job: Job) -> dict[str, object]:
@@ -291,6 +297,7 @@ def _row(job: Job) -> dict[str, object]:
         "up": state.up,
         "checked": state.checked,
         "reason": state.reason,
+        "warning": state.warning,
         "failed_tries": state.failed_tries,
         "last_ms": None if job.last_ns is None else round(job.last_ns / 1e6, 3),
         "users": [server.name for server in job.watched.users],

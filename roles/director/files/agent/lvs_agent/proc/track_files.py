@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from lvs_agent.adapters import track_file
 from lvs_agent.adapters.inotify import DirectoryWatch
 from lvs_agent.core.messages import TrackerState
 from lvs_agent.core.model import TrackFile
-from lvs_agent.core.track.file import BYTES_LIMIT, state_of
+from lvs_agent.core.track.file import state_of
 from lvs_agent.proc.loop import Loop
 
 # The kernel tells of changes; this is for directories that appear later, and for file systems
@@ -87,7 +88,7 @@ class FileWatcher:
         for file in self._files.values():
             if self._watch is not None:
                 self._watch.add(str(Path(file.path).parent))
-            state = state_of(file, _read(file.path))
+            state = state_of(file, track_file.read(file.path))
             if self._states.get(file.name) != state:
                 self._states[file.name] = state
                 self._on_state(state)
@@ -110,17 +111,3 @@ class FileWatcher:
             {"type": "file", "name": s.name, "up": s.up, "value": s.value, "reason": s.reason}
             for s in self._states.values()
         ]
-
-
-def _read(path: str) -> bytes | None:
-    """The beginning of a file; None if there is none that can be read. Never blocks on a FIFO."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return os.read(descriptor, BYTES_LIMIT)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,7 @@ Option names are keepalived's keywords (keepalived.conf(5)) in lower snake case.
 from __future__ import annotations
 
 from lvs_agent.schema.addresses import NEXTHOP, VIRTUAL_IPADDRESS, VIRTUAL_ROUTE, VIRTUAL_RULE
-from lvs_agent.schema.checks import HTTP_GET, TCP_CHECK, URL
+from lvs_agent.schema.checks import CHECK_NAMES
 from lvs_agent.schema.document import DOCUMENT, UP_DOWN_DELAY
 from lvs_agent.schema.global_defs import GLOBAL_DEFS, LVS_SYNC_DAEMON
 from lvs_agent.schema.inherited import INHERITED
@@ -38,9 +38,9 @@ from lvs_agent.schema.vrrp import (
 __all__ = [
     "AUTHENTICATION",
     "BFD_INSTANCE",
+    "CHECK_NAMES",
     "DOCUMENT",
     "GLOBAL_DEFS",
-    "HTTP_GET",
     "INHERITED",
     "LVS_SYNC_DAEMON",
     "NEXTHOP",
@@ -49,11 +49,9 @@ __all__ = [
     "SCHEDULERS",
     "SMTP_SERVER",
     "SORRY_SERVER",
-    "TCP_CHECK",
     "TRACK_INTERFACE",
     "UNICAST_PEER",
     "UP_DOWN_DELAY",
-    "URL",
     "USE_VMAC",
     "VIRTUAL_IPADDRESS",
     "VIRTUAL_ROUTE",

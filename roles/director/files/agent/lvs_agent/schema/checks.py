@@ -1,135 +1,176 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Health checks of real servers.
 
-Owns their options.
+Owns the list of them, and the options of all but HTTP's (`checks_http.py`).
 """
 
 from __future__ import annotations
 
-from lvs_agent.schema.kinds import Block, Kind, Option
-
-_CHECK_OPTIONS = (
-    Option(
-        name="connect_ip",
-        kind=Kind.IPV4,
-        doc="Address to check.",
-        default_doc="the real server's address",
-    ),
-    Option(
-        name="connect_port",
-        kind=Kind.INTEGER,
-        minimum=1,
-        maximum=65535,
-        doc="Port to check.",
-        default_doc="the real server's port",
-    ),
-    Option(
-        name="connect_timeout",
-        kind=Kind.SECONDS,
-        unit="s",
-        minimum=0.01,
-        maximum=300,
-        doc="Longest time for a connection, and for an answer after it.",
-        default_doc="the virtual server's connect_timeout",
-    ),
-    Option(
-        name="retry",
-        kind=Kind.INTEGER,
-        minimum=0,
-        maximum=100,
-        doc="Further tries after a failed one, before the real server counts as dead.",
-        default_doc="the virtual server's retry",
-    ),
-    Option(
-        name="delay_before_retry",
-        kind=Kind.SECONDS,
-        unit="s",
-        minimum=0,
-        maximum=300,
-        doc="Pause before each further try.",
-        default_doc="the virtual server's delay_before_retry",
-    ),
-    Option(
-        name="delay_loop",
-        kind=Kind.SECONDS,
-        unit="s",
-        minimum=0.05,
-        maximum=86400,
-        doc="Time from one check to the next.",
-        default_doc="the virtual server's delay_loop",
-    ),
-)
-
-URL = Block(
-    name="url",
-    doc="One request of an HTTP check.",
-    options=(
-        Option(
-            name="path",
-            kind=Kind.STRING,
-            default="/",
-            minimum=1,
-            maximum=2000,
-            doc="Path of the request.",
-            example="/index.html",
-        ),
-        Option(
-            name="status_code",
-            kind=Kind.STATUS_CODES,
-            default="200-299",
-            doc="Status codes that mean healthy: numbers and ranges, separated by blanks or"
-            " commas, or a list of them.",
-            example="200-299 301",
-        ),
-        Option(
-            name="virtualhost",
-            kind=Kind.STRING,
-            minimum=1,
-            maximum=255,
-            doc="Host header of the request.",
-            default_doc="the virtual server's virtualhost, else the address checked",
-            example="www.example.org",
-        ),
-    ),
-)
-
-HTTP_GET = Block(
-    name="http_get",
-    doc="HTTP_GET: fetches every url; healthy when each answers with an accepted status.",
-    options=(
-        Option(
-            name="url",
-            kind=Kind.BLOCKS,
-            block=URL,
-            required=True,
-            minimum=1,
-            maximum=64,
-            doc="The requests, made one after the other.",
-        ),
-        *_CHECK_OPTIONS,
-    ),
-)
+from lvs_agent.schema.checks_common import NETWORK, PACE, PORTS
+from lvs_agent.schema.checks_http import HTTP_GET, SSL_GET
+from lvs_agent.schema.kinds import Block, Kind, Option, command, flag, integer, seconds
 
 TCP_CHECK = Block(
     name="tcp_check",
     doc="TCP_CHECK: healthy when a connection can be made.",
-    options=_CHECK_OPTIONS,
+    options=(*NETWORK, *PORTS, *PACE),
 )
 
-CHECKS = (
-    Option(
-        name="http_get",
-        kind=Kind.BLOCKS,
-        block=HTTP_GET,
-        maximum=16,
-        doc="HTTP checks; one mapping or a list of them.",
-    ),
-    Option(
-        name="tcp_check",
-        kind=Kind.BLOCKS,
-        block=TCP_CHECK,
-        maximum=16,
-        doc="TCP connection checks; one mapping or a list of them. An empty mapping checks the"
-        " real server's own port.",
+PING_CHECK = Block(
+    name="ping_check",
+    doc="PING_CHECK: healthy when an ICMP echo request is answered. It needs"
+    " net.ipv4.ping_group_range to include the agent's group; the director role sets it.",
+    options=(*NETWORK, *PACE),
+)
+
+UDP_CHECK = Block(
+    name="udp_check",
+    doc="UDP_CHECK: sends a datagram; healthy when no ICMP error comes back within connect_timeout"
+    " (a host that is down takes the kernel about 3 s to notice), or, with require_reply, when the"
+    " answer is as wanted.",
+    options=(
+        Option(
+            name="payload",
+            kind=Kind.HEX,
+            maximum=2048,
+            doc="What is sent, in hexadecimal digits.",
+            default_doc="an empty datagram",
+            example="0001ff",
+        ),
+        Option(
+            name="require_reply",
+            kind=Kind.HEX_PATTERN,
+            maximum=2048,
+            doc="An answer must come; true: any, else its first bytes in hexadecimal digits, with X"
+            " for digits that may be anything.",
+            example="80XX0f",
+        ),
+        integer(
+            "min_reply_length", "Least bytes of the answer.", (0, 65535), default=0, unit="bytes"
+        ),
+        integer(
+            "max_reply_length", "Most bytes of the answer.", (0, 65535), default=255, unit="bytes"
+        ),
+        *NETWORK,
+        *PORTS,
+        *PACE,
     ),
 )
+
+SMTP_CHECK = Block(
+    name="smtp_check",
+    doc="SMTP_CHECK: healthy when the greeting and the answer to HELO are good (220, 250).",
+    options=(
+        Option(
+            name="helo_name",
+            kind=Kind.STRING,
+            minimum=1,
+            maximum=255,
+            doc="Name to say in HELO.",
+            default_doc="the director's host name",
+            example="director.example.org",
+        ),
+        *NETWORK,
+        *PORTS,
+        *PACE,
+    ),
+)
+
+DNS_CHECK = Block(
+    name="dns_check",
+    doc="DNS_CHECK: asks over UDP; healthy when the answer is NOERROR.",
+    options=(
+        Option(
+            name="type",
+            kind=Kind.CHOICE,
+            choices=("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"),
+            default="SOA",
+            doc="Type of the records to ask for.",
+        ),
+        Option(
+            name="name",
+            kind=Kind.STRING,
+            minimum=1,
+            maximum=254,
+            default=".",
+            doc="Name to ask for.",
+            example="www.example.org",
+        ),
+        *NETWORK,
+        *PORTS,
+        *PACE,
+    ),
+)
+
+MISC_CHECK = Block(
+    name="misc_check",
+    doc="MISC_CHECK: runs a program, as the agent's user and without privileges; healthy when it"
+    " ends with status 0. Equal ones are run once for all real servers that name them.",
+    options=(
+        command(
+            "misc_path",
+            "The program with its arguments. No shell.",
+            required=True,
+            example="/usr/local/bin/check-queue 172.16.1.3",
+        ),
+        seconds(
+            "misc_timeout",
+            "Longest time that it may run; then all its processes are killed, and the check has"
+            " failed.",
+            (0.1, 86400),
+            default_doc="delay_loop",
+        ),
+        flag(
+            "misc_dynamic",
+            "Statuses from 2 to 255 are healthy too, and the weight is the status less 2.",
+        ),
+        *PACE,
+    ),
+)
+
+FILE_CHECK = Block(
+    name="file_check",
+    doc="FILE_CHECK: healthy while the number in a track file is 0. A change counts at once; a"
+    " missing file counts as 0.",
+    options=(
+        Option(
+            name="track_file",
+            kind=Kind.STRING,
+            required=True,
+            minimum=1,
+            maximum=255,
+            doc="Name of the file in vrrp_track_files.",
+            example="web_health",
+        ),
+        integer(
+            "weight",
+            "Other than 0: healthy whatever the number, which times this is added to the real"
+            " server's weight.",
+            (-(2**31 - 1), 2**31 - 1),
+            default=0,
+        ),
+        flag("reverse", "Healthy while the number is not 0; with a weight, subtract."),
+        *PACE,
+    ),
+)
+
+
+def _checks(block: Block) -> Option:
+    return Option(
+        name=block.name,
+        kind=Kind.BLOCKS,
+        block=block,
+        maximum=16,
+        doc=f"{block.doc.partition(':')[0]}; one mapping or a list of them.",
+    )
+
+
+# A real server is healthy when all its checks are.
+CHECKS = tuple(
+    _checks(block)
+    for block in (
+        HTTP_GET, SSL_GET, TCP_CHECK, UDP_CHECK, PING_CHECK, SMTP_CHECK, DNS_CHECK, MISC_CHECK,
+        FILE_CHECK,
+    )
+)  # fmt: skip
+CHECK_NAMES = tuple(option.name for option in CHECKS)

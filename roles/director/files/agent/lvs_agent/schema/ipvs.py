@@ -7,6 +7,7 @@ Owns those options.
 from __future__ import annotations
 
 from lvs_agent.schema.checks import CHECKS
+from lvs_agent.schema.checks_common import REAL_SERVER_PACE, VIRTUAL_SERVER_PACE
 from lvs_agent.schema.kinds import Block, Kind, Option
 
 # IPVS schedulers of the Linux kernel 6.1 (net/netfilter/ipvs/Kconfig).
@@ -46,6 +47,7 @@ REAL_SERVER = Block(
             default=1,
             doc="Share of the load, for schedulers that weigh; 0 takes no new connections.",
         ),
+        *REAL_SERVER_PACE,
         *CHECKS,
     ),
 )
@@ -140,6 +142,7 @@ VIRTUAL_SERVER = Block(
             doc="Host header of the HTTP checks.",
             default_doc="the address checked",
         ),
+        *VIRTUAL_SERVER_PACE,
         *CHECKS,
         Option(
             name="sorry_server",

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     COMMAND = "command"
     WORDS = "words"
     STATUS_CODES = "HTTP status codes"
+    HEX = "hexadecimal digits"
+    HEX_PATTERN = "true or hexadecimal digits"
     BLOCK = "mapping"
     BLOCKS = "list of mappings"
     NAMED_BLOCKS = "mapping of names to mappings"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keywords of keepalived that are not options here, and what to do instead.
 
-Owns that list. An option that is known to the schema must not be in it.
+Owns that list. An option that is known to the schema must not be in it; what other blocks know is
+named with its block, as "tcp_check.fwmark".
 """
 
 from __future__ import annotations
@@ -162,13 +163,36 @@ NOT_SUPPORTED: dict[str, str] = {
     "set_supplementary_groups": "scripts have their user's groups; remove it",
     "use_symlink_paths": "scripts are run by the path given; remove it",
     "multihop": "BFD runs over one hop (RFC 5881); name a neighbour on the link",
+    # Checks
+    **dict.fromkeys(
+        (
+            "http_get.fwmark", "ssl_get.fwmark", "tcp_check.fwmark", "udp_check.fwmark",
+            "ping_check.fwmark", "smtp_check.fwmark", "dns_check.fwmark",
+        ),
+        "a mark needs a privilege that the process which reads what servers send must not have; use"
+        " bind_if, or bindto with a routing rule for that source address",
+    ),
+    "misc_check.user": "checks run as the agent's own user; let a program of that user write its"
+    " finding into a file, and use file_check",
+    "smtp_check.host": "write an smtp_check with connect_ip and connect_port for each",
+    "fast_recovery": "every url is fetched in every check; remove it",
+    "tls_compliant": "an answer that ends without TLS's own end is accepted; remove it",
+    "regex_stack": "searching needs no stack; remove it",
+    **dict.fromkeys(
+        ("regex_min_offset", "regex_max_offset"),
+        "the first 256 KiB of the body are searched; remove it",
+    ),
+    "bfd_check": "BFD sessions move VRRP priorities (track_bfd); check what the real server serves,"
+    " or use ping_check",
+    "ssl": "say ca, certificate and key in each ssl_get",
+    "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
     "lvs_timeouts": "set them at boot with ipvsadm --set",
     "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"
     f" its start, {_SYSTEMD} with ExecStartPre=/sbin/ipvsadm --clear",
     "lvs_flush_on_stop": "the agent removes its services when it stops; remove it",
     "lvs_flush_onstop": "the agent removes its services when it stops; remove it",
-    "checker_log_all_failures": "lvsctl status has each check's last result; remove it",
+    "checker_log_all_failures": "set log_all_failures in the checks that it is for",
     "rs_init_notifies": "only changes are told; ask lvsctl status for what holds",
     "virtual_server_group": "write one virtual server for each address",
 }  # fmt: skip

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from lvs_agent.core.checks import NetworkCheck, Source
 from lvs_agent.core.health.check import Outcome, Result
 
 # Shortages of this host, and its own refusal to send (packet filter, sandbox): no word about the
@@ -30,6 +31,7 @@ LOCAL_ERRORS = frozenset(
     {
         errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC,
         errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN, errno.EPERM, errno.EACCES,
+        errno.ENODEV, errno.EAFNOSUPPORT,
     }
 )  # fmt: skip
 
@@ -41,7 +43,11 @@ _RESERVED_DESCRIPTORS = 64
 # Events served in one call: about 4 ms of work, so that heartbeats are never late.
 _EVENTS_PER_CALL = 128
 
-_TYPE = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_FLAGS = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_STREAM = socket.SOCK_STREAM | _FLAGS
+# linux/in.h: the port is chosen at connect(2), so that it need be unique for each server only.
+_IP_BIND_ADDRESS_NO_PORT = 24
+_ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 _EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 # struct linger {1, 0}: close(2) resets the connection.
 _ABORT = struct.pack("ii", 1, 0)
@@ -62,6 +68,32 @@ class Exchange(Protocol):
 
     def expire(self) -> None:
         """The deadline passed."""
+
+
+class Probe(Protocol):
+    """The tries of one check, one at a time; `done` of its making runs once for each."""
+
+    def start(self) -> None:
+        """Begin a try. `done` may run before this returns."""
+
+    def abandon(self) -> None:
+        """End the try, if one runs, without `done`."""
+
+
+class Where:
+    """Where a check goes, and where from, as the socket calls want it. `kind` and `protocol` as
+    socket(2); a TCP connection unless told otherwise."""
+
+    __slots__ = ("address", "family", "kind", "protocol", "source")
+
+    def __init__(
+        self, check: NetworkCheck, kind: int = socket.SOCK_STREAM, protocol: int = 0
+    ) -> None:
+        self.family = socket.AF_INET6 if ":" in check.address else socket.AF_INET
+        self.kind = _STREAM if kind == socket.SOCK_STREAM else kind | _FLAGS
+        self.protocol = protocol
+        self.address = (check.address, check.port)
+        self.source = check.source
 
 
 def connection_limit() -> int:
@@ -88,13 +120,19 @@ class Engine:
     def __len__(self) -> int:
         return len(self._exchanges)
 
-    def open(self, exchange: Exchange, address: tuple[str, int]) -> socket.socket | Result:
-        """Begin a TCP connection to `address` (IPv4); a Result when that failed at once."""
+    def open(self, exchange: Exchange, where: Where) -> socket.socket | Result:
+        """Begin a connection; a Result when that failed at once."""
         try:
-            connection = socket.socket(socket.AF_INET, _TYPE)
+            connection = socket.socket(where.family, where.kind, where.protocol)
         except OSError as error:
             return failure(error.errno or 0)
-        number = connection.connect_ex(address)
+        if where.source is not None:
+            try:
+                _bind(connection, where.family, where.source)
+            except OSError as error:
+                connection.close()
+                return failure(error.errno or 0)
+        number = connection.connect_ex(where.address)
         if number not in (0, errno.EINPROGRESS):
             connection.close()
             return failure(number)
@@ -106,6 +144,10 @@ class Engine:
             return failure(error.errno or 0)
         self._exchanges[connection.fileno()] = exchange
         return connection
+
+    def again(self, connection: socket.socket) -> None:
+        """Tell of what is there once more: its exchange has not read all of it."""
+        self._epoll.modify(connection, _EVENTS)
 
     def close(self, connection: socket.socket, *, abort: bool) -> None:
         """Close; epoll forgets the descriptor by itself.
@@ -177,6 +219,21 @@ class Engine:
     def stop(self) -> None:
         """Close the epoll; connections in flight are their probes' to close."""
         self._epoll.close()
+
+
+def _bind(connection: socket.socket, family: int, source: Source) -> None:
+    """Where the connection is to start from. Raises OSError."""
+    if source.interface is not None:
+        # Without a privilege since Linux 5.7, as long as it is bound to none (sock_setsockopt()).
+        name = source.interface.encode()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+    if source.port:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    elif source.address is not None:
+        with suppress(OSError):  # ICMP sockets have no ports to choose
+            connection.setsockopt(socket.SOL_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    if source.port or source.address is not None:
+        connection.bind((source.address or _ANY[socket.AddressFamily(family)], source.port))
 
 
 def failure(number: int) -> Result:

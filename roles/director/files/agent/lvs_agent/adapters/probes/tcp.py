@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 
-from lvs_agent.adapters.probes.engine import Done, Engine, failure
+from lvs_agent.adapters.probes.engine import Done, Engine, Where, failure
 from lvs_agent.core.checks import TcpCheck
 from lvs_agent.core.health.check import Outcome, Result
 
@@ -20,20 +20,20 @@ _PASSED = Result(outcome=Outcome.PASSED, reason="connected")
 class TcpProbe:
     """The tries of one TCP_CHECK, one at a time; `done` runs once for each."""
 
-    __slots__ = ("_address", "_check", "_connection", "_done", "_engine", "deadline_ns", "listed")
+    __slots__ = ("_check", "_connection", "_done", "_engine", "_where", "deadline_ns", "listed")
 
     def __init__(self, engine: Engine, check: TcpCheck, done: Done) -> None:
         self._engine = engine
         self._check = check
         self._done = done
-        self._address = (check.address, check.port)
+        self._where = Where(check)
         self._connection: socket.socket | None = None
         self.deadline_ns: int | None = None
         self.listed = False
 
     def start(self) -> None:
         """Begin a try. `done` may run before this returns."""
-        opened = self._engine.open(self, self._address)
+        opened = self._engine.open(self, self._where)
         if isinstance(opened, Result):
             self._done(opened)
             return
@@ -60,8 +60,10 @@ class TcpProbe:
     def abandon(self) -> None:
         """End the try, if one runs, without `done`."""
         if self._connection is not None:
-            # In order: a reset would be an error in the log of many a server.
-            self._engine.close(self._connection, abort=False)
+            # In order: a reset would be an error in the log of many a server. But a fixed source
+            # port would rest in TIME_WAIT, and the next check could not have it.
+            source = self._where.source
+            self._engine.close(self._connection, abort=source is not None and source.port != 0)
             self._connection = None
         self.deadline_ns = None
 

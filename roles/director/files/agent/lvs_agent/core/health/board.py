@@ -24,6 +24,7 @@ from lvs_agent.core.health.check import (
     kind,
     standing,
     target,
+    weight_of,
 )
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, RealServer, VirtualServer
@@ -52,16 +53,23 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The verdict a real server has now."""
+    """The verdict a real server has now; `weight` as in messages.Verdict."""
 
     up: bool
     checked: bool
     reason: str
+    weight: int | None = None
+
+    @property
+    def told(self) -> tuple[bool, bool, int | None]:
+        """What another verdict differs in; another reason alone is no news."""
+        return self.up, self.checked, self.weight
 
 
 _PASSED = Held(up=True, checked=True, reason="all checks passed")
 _UNCHECKED = Held(up=True, checked=True, reason="no checks")
 _ASSUMED = Held(up=True, checked=False, reason="not checked yet")
+_ALPHA = Held(up=False, checked=False, reason="waiting for its first check (alpha)")
 
 
 class Server:
@@ -173,7 +181,7 @@ class Board:
         step = after(before, watched.check.retry, result)
         watched.state = step.state
         changes: list[Change] = []
-        if (step.state.up, step.state.checked) != (before.up, before.checked):
+        if _says(step.state) != _says(before):
             for server in watched.users:
                 held = server.held
                 self._conclude(server, assume=False)
@@ -187,21 +195,25 @@ class Board:
     def _conclude(self, server: Server, *, assume: bool) -> None:
         match standing(watched.state for watched in server.watched):
             case Standing.UP:
-                server.held = _PASSED if server.watched else _UNCHECKED
+                server.held = _passed(server)
             case Standing.DOWN:
                 server.held = Held(up=False, checked=True, reason=_failures(server))
             case Standing.UNKNOWN:
                 if assume:
-                    server.held = _ASSUMED
+                    server.held = _ALPHA if _waits(server) else _ASSUMED
 
     def _changes(self, server: Server, before: Held | None) -> list[Change]:
         """The change from `before`; none when only the reason differs."""
         held = server.held
-        if held is None or (before and (before.up, before.checked) == (held.up, held.checked)):
+        if held is None or (before and before.told == held.told):
             return []
         # Nothing held before counts as up here: a server found up at the start is no news.
-        turned = held.up != (before.up if before else True)
-        text = f"{server} is {'up' if held.up else 'down'}: {held.reason}" if turned else None
+        text = None
+        if held.up != (before.up if before else True):
+            text = f"{server} is {'up' if held.up else 'down'}: {held.reason}"
+        elif before and before.weight != held.weight and held.up:
+            weight = server.real.weight if held.weight is None else held.weight
+            text = f"{server} has weight {weight}: {held.reason}"
         return [Change(verdict=self._verdict(server, held), text=text)]
 
     def _verdict(self, server: Server, held: Held) -> Verdict:
@@ -212,7 +224,34 @@ class Board:
             up=held.up,
             checked=held.checked,
             reason=held.reason,
+            weight=held.weight,
         )
+
+
+def _says(state: CheckState) -> tuple[object, ...]:
+    """What of a check's state can change a verdict."""
+    return state.up, state.checked, state.weight, state.added
+
+
+def _waits(server: Server) -> bool:
+    """Whether it is to count as down until its first check has spoken (alpha)."""
+    return any(watched.check.alpha and not watched.state.checked for watched in server.watched)
+
+
+def _passed(server: Server) -> Held:
+    """Up; one and the same for all that have no weight of their checks."""
+    if not server.watched:
+        return _UNCHECKED
+    states = [watched.state for watched in server.watched]
+    weight = weight_of(states, server.real.weight)
+    if weight is None:
+        return _PASSED
+    reason = "; ".join(
+        f"{kind(watched.check)} {target(watched.check)}: {watched.state.reason}"
+        for watched in server.watched
+        if watched.state.weight is not None or watched.state.added is not None
+    )
+    return Held(up=True, checked=True, reason=reason[:_REASON_CHARACTERS], weight=weight)
 
 
 def _failures(server: Server) -> str:

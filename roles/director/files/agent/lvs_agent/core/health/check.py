@@ -13,7 +13,17 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import assert_never
 
-from lvs_agent.core.checks import Check, HttpCheck, TcpCheck
+from lvs_agent.core.checks import (
+    Check,
+    DnsCheck,
+    FileCheck,
+    HttpCheck,
+    MiscCheck,
+    PingCheck,
+    SmtpCheck,
+    TcpCheck,
+    UdpCheck,
+)
 
 # After an error of our own (no descriptor, no port, no memory). Long enough not to add to the
 # shortage, short against any sensible delay_loop.
@@ -30,10 +40,27 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The end of one try; `reason` is for people, at most a few hundred printable characters."""
+    """The end of one try; `reason` is for people, at most a few hundred printable characters.
+
+    Of a passed one: `weight` takes the place of the configured weight, `added` is added to it
+    (None: the check says nothing of weights). `warning`: what is well and soon will not be.
+    """
 
     outcome: Outcome
     reason: str
+    weight: int | None = None
+    added: int | None = None
+    warning: str | None = None
+
+
+def failed(reason: str) -> Result:
+    """The server did not do what was asked of it."""
+    return Result(outcome=Outcome.FAILED, reason=reason)
+
+
+def passed(reason: str) -> Result:
+    """The server did."""
+    return Result(outcome=Outcome.PASSED, reason=reason)
 
 
 class Pause(StrEnum):
@@ -48,13 +75,17 @@ class Pause(StrEnum):
 class CheckState:
     """What is known of one check. `checked` False: no verdict yet and `up` is the assumption.
 
-    `failed_tries` counts failures since the last success.
+    `failed_tries` counts failures since the last success. `weight`, `added` and `warning` are
+    those of the last success.
     """
 
     up: bool = True
     checked: bool = False
     failed_tries: int = 0
     reason: str = "not checked yet"
+    weight: int | None = None
+    added: int | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +104,7 @@ def after(state: CheckState, retry: int, result: Result) -> Step:
     """
     match result.outcome:
         case Outcome.PASSED:
-            return _passed(result.reason)
+            return _passed(result)
         case Outcome.FAILED:
             failed = replace(state, failed_tries=state.failed_tries + 1, reason=result.reason)
             if not state.up:
@@ -87,9 +118,17 @@ def after(state: CheckState, retry: int, result: Result) -> Step:
 
 
 @lru_cache(maxsize=256)
-def _passed(reason: str) -> Step:
+def _passed(result: Result) -> Step:
     """The same step for all that pass alike: thousands of servers do, all the time."""
-    state = CheckState(up=True, checked=True, failed_tries=0, reason=reason)
+    state = CheckState(
+        up=True,
+        checked=True,
+        failed_tries=0,
+        reason=result.reason,
+        weight=result.weight,
+        added=result.added,
+        warning=result.warning,
+    )
     return Step(state=state, pause=Pause.DELAY_LOOP)
 
 
@@ -115,16 +154,60 @@ def standing(states: Iterable[CheckState]) -> Standing:
     return Standing.UNKNOWN if unknown else Standing.UP
 
 
+# IPVS keeps a weight in an int; a negative one is refused (ip_vs_add_dest() in the kernel's
+# net/netfilter/ipvs/ip_vs_ctl.c).
+WEIGHT_LIMIT = 2**31 - 1
+
+
+def weight_of(states: Iterable[CheckState], configured: int) -> int | None:
+    """The weight that the checks give a real server; None: none says anything of it.
+
+    Of several weights the lowest counts; what is to be added is added to it.
+    """
+    weights = []
+    added = None
+    for state in states:
+        if state.weight is not None:
+            weights.append(state.weight)
+        if state.added is not None:
+            added = state.added + (added or 0)
+    if not weights and added is None:
+        return None
+    return max(0, min(WEIGHT_LIMIT, min(weights, default=configured) + (added or 0)))
+
+
 def kind(check: Check) -> str:
     """keepalived's name of the kind of check."""
     match check:
         case TcpCheck():
             return "TCP_CHECK"
         case HttpCheck():
-            return "HTTP_GET"
+            return "HTTP_GET" if check.tls is None else "SSL_GET"
+        case PingCheck():
+            return "PING_CHECK"
+        case UdpCheck():
+            return "UDP_CHECK"
+        case DnsCheck():
+            return "DNS_CHECK"
+        case SmtpCheck():
+            return "SMTP_CHECK"
+        case MiscCheck():
+            return "MISC_CHECK"
+        case FileCheck():
+            return "FILE_CHECK"
     assert_never(check)
 
 
 def target(check: Check) -> str:
-    """Where the check goes, as "address:port"."""
-    return f"{check.address}:{check.port}"
+    """What is looked at: "address:port", "[address]:port", an address, a program or a file."""
+    match check:
+        case MiscCheck():
+            return check.argv[0]
+        case FileCheck():
+            return check.path
+        case _ if not check.port:
+            return check.address
+        case _ if ":" in check.address:
+            return f"[{check.address}]:{check.port}"
+        case _:
+            return f"{check.address}:{check.port}"
