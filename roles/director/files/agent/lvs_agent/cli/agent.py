@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`lvs-agent run | check | plan | sweep`.
+"""`lvs-agent run | check | plan | probe | genhash | sweep`.
 
 Owns the arguments. Must never import at its top what one of the commands does not need: `sweep`
 runs while an address answers on a dead director.
@@ -50,11 +50,34 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="changes as JSON")
     _runtime_directory(plan)
 
+    _probe_commands(commands)
     sweep = commands.add_parser(
         "sweep", help="remove what a dead agent left in the kernel (systemd's ExecStopPost)"
     )
     _runtime_directory(sweep)
     return parser
+
+
+def _probe_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    probe = commands.add_parser(
+        "probe",
+        help="run the checks of real servers once and say what they saw; exit 0: all passed, 1:"
+        " some failed, 2: some could not run here",
+    )
+    probe.add_argument("virtual_server", metavar="VIRTUAL_SERVER")
+    probe.add_argument("real_servers", nargs="*", metavar="REAL_SERVER", help="all if none is said")
+    probe.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="- is stdin")
+    probe.add_argument("--json", action="store_true", help="what was seen as JSON")
+
+    genhash = commands.add_parser(
+        "genhash", help="print the digest that a check of a url would compute"
+    )
+    genhash.add_argument("urls", nargs="+", metavar="URL", help="http://... or https://...")
+    genhash.add_argument("--virtualhost", metavar="NAME", help="Host header; else as in the URL")
+    genhash.add_argument("--http-protocol", default="1.0", choices=("1.0", "1.1"))
+    genhash.add_argument(
+        "--connect-timeout", type=float, default=5.0, metavar="S", help="default: 5 s"
+    )
 
 
 def _runtime_directory(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +105,21 @@ def main(arguments: list[str] | None = None) -> int:
             from lvs_agent.cli import plan  # noqa: PLC0415 - the schema and netlink
 
             return plan.plan(options.file, options.runtime_dir, as_json=options.json)
+        case "probe":
+            from lvs_agent.cli import probe  # noqa: PLC0415 - the schema and the probes
+
+            return probe.probe(
+                options.config, options.virtual_server, options.real_servers, as_json=options.json
+            )
+        case "genhash":
+            from lvs_agent.cli import genhash  # noqa: PLC0415 - the probes
+
+            return genhash.genhash(
+                options.urls,
+                virtualhost=options.virtualhost,
+                version=options.http_protocol,
+                timeout_s=options.connect_timeout,
+            )
         case "sweep":
             return _sweep(options.runtime_dir)
     raise AssertionError(options.command)

@@ -108,7 +108,8 @@ class BodyPattern:
 class HttpUrl:
     """One request; `status_codes` are inclusive (first, last) ranges, sorted, disjoint.
 
-    `digest`: the MD5 digest of the body, 32 lower-case hexadecimal digits.
+    `digest`: the MD5 digest of the body, 32 lower-case hexadecimal digits; "": whatever it is, it
+    is computed (genhash).
     """
 
     path: str

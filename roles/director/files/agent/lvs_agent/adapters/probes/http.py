@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lvs_agent.adapters.probes.engine import Done, Engine, Where, failure
 from lvs_agent.core.checks import HttpCheck, HttpUrl
 from lvs_agent.core.health.body import BodyCheck, body_check
-from lvs_agent.core.health.check import Outcome, Result, failed
+from lvs_agent.core.health.check import Outcome, Result, failed, passed
 from lvs_agent.core.health.response import ResponseReader, accepts, ranges, request
 
 if TYPE_CHECKING:
@@ -203,8 +203,7 @@ class HttpProbe:
             self._url += 1
             self._connect()
             return
-        reason = f"status {reader.status}"
-        self._finish(Result(outcome=Outcome.PASSED, reason=reason, warning=self._warning))
+        self._finish(passed(f"status {reader.status}", self._warning))
 
     def expire(self) -> None:
         """Not connected, or not answered, in time."""

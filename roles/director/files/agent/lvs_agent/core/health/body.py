@@ -47,7 +47,7 @@ class BodyCheck:
     def problem(self) -> str | None:
         """Why the body is not the one that is wanted; None when it is."""
         digest, pattern = self.digest(), self._url.pattern
-        if digest is not None and digest != self._url.digest:
+        if self._url.digest and digest != self._url.digest:
             return f"digest {digest}, wanted {self._url.digest}"
         if pattern is None or self._search is None:
             return None
