@@ -1,86 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server on loopback that behaves as each test wants, and a driver for probes."""
+"""Servers on loopback that behave as each test wants, and a driver for probes."""
 
 from __future__ import annotations
 
 import contextlib
 import select
 import socket
-import threading
+import ssl
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from lvs_agent.adapters.probes.engine import Engine
-from lvs_agent.adapters.probes.http import HttpProbe
-from lvs_agent.adapters.probes.tcp import TcpProbe
-from lvs_agent.core.checks import HttpCheck, HttpUrl, TcpCheck
+from check_servers import LONGEST_S, Authority, DatagramServer, Handler, Server
+from lvs_agent.adapters.probes.engine import Engine, Probe
+from lvs_agent.adapters.probes.local import Programs
+from lvs_agent.adapters.probes.making import make
+from lvs_agent.core.checks import Check, HttpCheck, HttpUrl, TcpCheck
 from lvs_agent.core.health.check import Result
-
-LONGEST_S = 10.0
-Handler = Callable[[socket.socket], None]
-
-
-class Server:
-    """Accepts on 127.0.0.1 and lets `handler` misbehave with each connection."""
-
-    def __init__(self, handler: Handler) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port: int = self._listener.getsockname()[1]
-        self._handler = handler
-        self.accepted = 0
-        self.requests: list[bytes] = []
-        self.seen_end: list[str] = []
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(LONGEST_S)
-        with connection, contextlib.suppress(OSError):
-            self._handler(connection)
-
-    def read_request(self, connection: socket.socket) -> None:
-        """Read up to the empty line and note it."""
-        data = b""
-        while not data.endswith(b"\r\n\r\n"):
-            more = connection.recv(65536)
-            if not more:
-                return
-            data += more
-        self.requests.append(data)
-
-    def await_end(self, connection: socket.socket) -> None:
-        """Note how the client ended: "closed" in order, or "reset"."""
-        try:
-            while connection.recv(65536):
-                pass
-            self.seen_end.append("closed")
-        except ConnectionResetError:
-            self.seen_end.append("reset")
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(LONGEST_S)
+from lvs_agent.proc.loop import Loop
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Handler], Server]]:
+def serve() -> Iterator[Callable[..., Server]]:
     """Start a server with a handler; all are closed at the end."""
     servers: list[Server] = []
 
-    def start(handler: Handler) -> Server:
-        servers.append(Server(handler))
+    def start(
+        handler: Handler, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> Server:
+        servers.append(Server(handler, host=host, tls=tls))
         return servers[-1]
 
     yield start
@@ -88,20 +36,42 @@ def serve() -> Iterator[Callable[[Handler], Server]]:
         server.close()
 
 
+@pytest.fixture
+def serve_datagrams() -> Iterator[Callable[..., DatagramServer]]:
+    """Start a UDP server; all are closed at the end."""
+    servers: list[DatagramServer] = []
+
+    def start(answer: Callable[[bytes], list[bytes]], *, host: str = "127.0.0.1") -> DatagramServer:
+        servers.append(DatagramServer(answer, host=host))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
 class Driver:
-    """Runs probes on an engine of its own, as the health process does."""
+    """Runs probes on an engine and a loop of its own, as the health process does."""
 
     def __init__(self) -> None:
         self.engine = Engine()
+        self.loop = Loop()
+        self.programs = Programs(self.loop)
         self.results: list[Result] = []
 
-    def probe(self, check: TcpCheck | HttpCheck) -> TcpProbe | HttpProbe:
-        if isinstance(check, TcpCheck):
-            return TcpProbe(self.engine, check, self.results.append)
-        return HttpProbe(self.engine, check, self.results.append)
+    def probe(self, check: Check) -> Probe:
+        return make(check, self.engine, self.programs, self.results.append)
 
     def turn(self, wait_s: float) -> None:
-        if select.select([self.engine], [], [], wait_s)[0]:
+        if len(self.programs):
+            self.loop.turn(int(wait_s * 1e9))
+        elif select.select([self.engine], [], [], wait_s)[0]:
             self.engine.serve()
 
     def until(self, count: int) -> None:
@@ -112,7 +82,7 @@ class Driver:
             self.turn(0.005)
             self.engine.expire()
 
-    def run(self, check: TcpCheck | HttpCheck) -> Result:
+    def run(self, check: Check) -> Result:
         """One try."""
         wanted = len(self.results) + 1
         self.probe(check).start()
@@ -121,13 +91,18 @@ class Driver:
         assert len(self.engine) == 0
         return self.results[-1]
 
+    def close(self) -> None:
+        self.programs.close()
+        self.engine.stop()
+        self.loop.close()
+
 
 @pytest.fixture
 def driver() -> Iterator[Driver]:
     """A fresh driver."""
     fresh = Driver()
     yield fresh
-    fresh.engine.stop()
+    fresh.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ try again.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
@@ -74,7 +73,7 @@ class DatagramProbe:
         """Begin a try. `done` may run before this returns."""
         opened = self._engine.open(self, self._where)
         if isinstance(opened, Result):
-            self._done(self._explained(opened))
+            self._done(opened)
             return
         with suppress(OSError):
             opened.setsockopt(*_RECVERR[socket.AddressFamily(self._where.family)], 1)
@@ -82,17 +81,6 @@ class DatagramProbe:
         self._unsent, self._judge = self._ask()
         self._stray, self._strays = "", 0
         self._engine.limit(self, self._check.connect_timeout_ns)
-
-    def _explained(self, result: Result) -> Result:
-        """With what to do, where this host does not let us ping."""
-        denied = os.strerror(errno.EACCES).lower()
-        if isinstance(self._check, PingCheck) and result.reason == denied:
-            return Result(
-                outcome=result.outcome,
-                reason="pinging is not permitted: set net.ipv4.ping_group_range to include the"
-                f" group {os.getegid()}",
-            )
-        return result
 
     def ready(self, mask: int) -> None:
         """Writable, readable or in error."""

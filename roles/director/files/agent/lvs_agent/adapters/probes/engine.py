@@ -125,7 +125,7 @@ class Engine:
         try:
             connection = socket.socket(where.family, where.kind, where.protocol)
         except OSError as error:
-            return failure(error.errno or 0)
+            return _no_socket(where, error.errno or 0)
         if where.source is not None:
             try:
                 _bind(connection, where.family, where.source)
@@ -234,6 +234,17 @@ def _bind(connection: socket.socket, family: int, source: Source) -> None:
             connection.setsockopt(socket.SOL_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
     if source.port or source.address is not None:
         connection.bind((source.address or _ANY[socket.AddressFamily(family)], source.port))
+
+
+def _no_socket(where: Where, number: int) -> Result:
+    """The Result when there is no socket; with what to do where we are not let ping."""
+    if where.protocol and number == errno.EACCES:
+        reason = (
+            "pinging is not permitted: set net.ipv4.ping_group_range to include the group"
+            f" {os.getegid()}"
+        )
+        return Result(outcome=Outcome.LOCAL_ERROR, reason=reason)
+    return failure(number)
 
 
 def failure(number: int) -> Result:
