@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lvs_agent.config import load
@@ -65,7 +68,14 @@ class Web:
 class Process:
     """A forked health process; this test is its supervisor and the kernel process."""
 
-    def __init__(self, document: dict[str, Any], *, restarted: bool, descriptors: int) -> None:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        *,
+        restarted: bool = False,
+        descriptors: int = 0,
+        apart: bool = False,
+    ) -> None:
         config = load(json.dumps(document))
         self._supervisor, supervisor = socket.socketpair()
         self._kernel, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -75,6 +85,8 @@ class Process:
                 close_others(supervisor.fileno(), kernel.fileno())
                 if descriptors:
                     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+                if apart:
+                    go_apart()
                 health.main(
                     supervisor, kernel, Start(config=config, generation=1, restarted=restarted)
                 )
@@ -158,9 +170,19 @@ class Process:
     def close(self) -> None:
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self._supervisor.close()
         self._kernel.close()
+
+
+def go_apart() -> None:
+    """Into a network namespace of its own, with loopback alone, where everybody may ping."""
+    new_network = 0x40000000  # CLONE_NEWNET, linux/sched.h
+    if ctypes.CDLL(None, use_errno=True).unshare(new_network) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    for words in ("link set lo up", "route add 198.51.100.0/24 dev lo"):
+        subprocess.run(["ip", *words.split()], check=True, timeout=LONGEST_S)
+    Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")
 
 
 def close_others(*kept: int) -> None:

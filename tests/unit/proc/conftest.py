@@ -16,10 +16,8 @@ def run() -> Iterator[Run]:
     """Start a health process with a document."""
     processes: list[Process] = []
 
-    def start(
-        document: dict[str, Any], *, restarted: bool = False, descriptors: int = 0
-    ) -> Process:
-        processes.append(Process(document, restarted=restarted, descriptors=descriptors))
+    def start(document: dict[str, Any], **more: Any) -> Process:
+        processes.append(Process(document, **more))
         return processes[-1]
 
     yield start

@@ -16,7 +16,7 @@ from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
 from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
 from lvs_agent.config import ConfigRejected, load
-from lvs_agent.core.checks import Check, FileCheck
+from lvs_agent.core.checks import Check, FileCheck, MiscCheck
 from lvs_agent.core.health.board import Board, Change, Watched
 from lvs_agent.core.health.check import (
     LOCAL_ERROR_PAUSE_NS,
@@ -113,6 +113,8 @@ class Health(Child):
         self, watched: Watched, now_ns: int, count: int, done: Callable[[Job, Result], None]
     ) -> None:
         check, index = watched.check, watched.index
+        if isinstance(check, MiscCheck):
+            done = self._program_done
         job = Job(watched, now_ns + phase_ns(index, check.delay_loop_ns), done)
         job.probe = make(check, self._engine, self._programs, job)
         self._jobs[watched] = job
@@ -196,6 +198,11 @@ class Health(Child):
             self._health_log.line(
                 "warning", f"{name}: try {state.failed_tries} failed: {result.reason}"
             )
+
+    def _program_done(self, job: Job, result: Result) -> None:
+        """As `_done`; a program's end comes from the loop itself, so nobody arms after it."""
+        self._done(job, result)
+        self._arm()
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:
