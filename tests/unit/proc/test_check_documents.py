@@ -197,6 +197,26 @@ def test_checks_said_at_the_virtual_server_are_those_of_each_real_server(
     assert shared["DNS_CHECK"] == ["web0/a", "web0/b"]
 
 
+@pytest.mark.netns
+def test_pings_programs_and_files_can_be_said_at_the_virtual_server(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "number"
+    file.write_text("0\n")
+    wanted = quick(a={}, b={"ip": "127.0.0.7"})
+    wanted["vrrp_track_files"] = {"number": {"file": str(file)}}
+    wanted["virtual_servers"]["web0"] |= {
+        "ping_check": {},
+        "misc_check": {"misc_path": "/bin/true"},
+        "file_check": {"track_file": "number"},
+    }
+    process = run(wanted, apart=True)
+    process.until(lambda: last(process)["b"].checked and last(process)["a"].checked)
+    assert (last(process)["a"].up, last(process)["b"].up) == (False, True)
+    kinds = sorted(row["type"] for row in process.report()["checks"])
+    assert kinds == ["FILE_CHECK", "MISC_CHECK", "PING_CHECK", "PING_CHECK"]
+
+
 def test_one_failing_check_of_several_is_enough(run: Run, site: Site, closed_port: int) -> None:
     good = [one(k, connect_ip="127.0.0.1", connect_port=site.port(k)) for k in WITH_PORTS]
     all_good = {kind: options for check in good for kind, options in check.items()}
@@ -283,6 +303,7 @@ def failing(kind: str, port: int, files: Path, **options: Any) -> dict[str, Any]
         case "misc_check":
             return one(kind, misc_path="/bin/false", **options)
         case "file_check":
+            options.pop("warmup", None)
             (files / "ill").write_text("1\n")
             return one(kind, track_file="ill", **options)
         case "ping_check":
@@ -350,11 +371,11 @@ def test_delay_before_retry_is_the_pause_between_tries(
 @pytest.mark.netns
 def test_warmup_spreads_the_first_checks(run: Run, closed_port: int, tmp_path: Path) -> None:
     variants = {"now": {"warmup": 0}, "later": {"warmup": 86400}}
-    process = run(many(closed_port, tmp_path, variants, delay_loop=3600), apart=True)
-    process.until(lambda: all(last(process)[f"{kind}-now"].checked for kind in KINDS))
-    # A file is read at once in any case: there is nobody to be spared.
-    late = [kind for kind in KINDS if kind != "file_check"]
-    assert not any(last(process)[f"{kind}-later"].checked for kind in late)
+    wanted = many(closed_port, tmp_path, variants, delay_loop=3600)
+    process = run(wanted, apart=True)
+    spared = [kind for kind in KINDS if kind != "file_check"]
+    process.until(lambda: all(last(process)[f"{kind}-now"].checked for kind in spared))
+    assert not any(last(process)[f"{kind}-later"].checked for kind in spared)
 
 
 @pytest.mark.netns
@@ -435,26 +456,34 @@ def test_the_virtual_server_says_it_for_all_its_real_servers(
 
     def note(connection: socket.socket) -> None:
         seen.append(connection.recv(65536))
+        hold(connection)
 
     noting = serve(Server, note)
     dead = {"tcp_check": {"connect_ip": "127.0.0.1", "connect_port": closed_port}}
     silent = one("http_get", connect_ip="127.0.0.1", connect_port=noting.port)
 
-    def tries_of(**pace: Any) -> int:
-        wanted = document(dead=dead, silent=silent)
+    def rows_of(seconds: float = 0.8, **pace: Any) -> dict[str, dict[str, Any]]:
+        # The first of all checks runs at once, however long the warmup.
+        wanted = document(silent=silent, dead=dead)
         wanted["virtual_servers"]["web0"] |= pace
         process = run(wanted)
-        process.listen_for(0.8)
-        count: int = checks_by_user(process)["dead"]["failed_tries"]
+        process.listen_for(seconds)
+        rows = checks_by_user(process)
         process.close()
+        return rows
+
+    def tries_of(**pace: Any) -> int:
+        count: int = rows_of(**pace)["dead"]["failed_tries"]
         return count
 
     assert tries_of(delay_loop=0.1, retry=0) > 2
     assert tries_of(delay_loop=3600, retry=0) == 1
     assert tries_of(delay_loop=3600, retry=2, delay_before_retry=0.01) == 3
     assert tries_of(delay_loop=3600, retry=2, delay_before_retry=300) == 1
-    assert tries_of(virtualhost="virtual.example", warmup=0) >= 1
-    assert any(b"\r\nHost: virtual.example\r\n" in request for request in seen)
+    assert tries_of(delay_loop=3600, warmup=86400) == 0
+    rows = rows_of(seconds=1, virtualhost="virtual.example", connect_timeout=0.35, retry=0)
+    assert rows["silent"]["reason"] == "/: no answer within 0.35 s"
+    assert b"\r\nHost: virtual.example\r\n" in seen[-1]
 
 
 def test_connect_timeout_is_the_longest_time_for_an_answer(

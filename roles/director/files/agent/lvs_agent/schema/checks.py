@@ -6,7 +6,7 @@ Owns the list of them, and the options of all but HTTP's (`checks_http.py`).
 
 from __future__ import annotations
 
-from lvs_agent.schema.checks_common import NETWORK, PACE, PORTS
+from lvs_agent.schema.checks_common import NETWORK, PACE, PACE_OF_FILES, PORTS
 from lvs_agent.schema.checks_http import HTTP_GET, SSL_GET
 from lvs_agent.schema.kinds import Block, Kind, Option, command, flag, integer, seconds
 
@@ -150,7 +150,7 @@ FILE_CHECK = Block(
             default=0,
         ),
         flag("reverse", "Healthy while the number is not 0; with a weight, subtract."),
-        *PACE,
+        *PACE_OF_FILES,
     ),
 )
 

@@ -54,9 +54,9 @@ def _connect_timeout(default_doc: str) -> Option:
     )
 
 
-# Of every check.
-PACE = (
-    *_timing(_SERVERS),
+# Of every check; a file is read at once, so there warmup would be without effect.
+PACE_OF_FILES = (
+    *(option for option in _timing(_SERVERS) if option.name != "warmup"),
     flag(
         "alpha",
         "The real server is down until this check has first passed.",
@@ -68,6 +68,7 @@ PACE = (
         "Write each failed try to the journal, not only what changes the verdict.",
     ),
 )
+PACE = (_warmup(_SERVERS.format("warmup")), *PACE_OF_FILES)
 
 # Of every check that asks over the network.
 NETWORK = (
