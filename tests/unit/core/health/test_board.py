@@ -244,3 +244,91 @@ def test_reasons_stay_short() -> None:
         some.settle(watched, replace(FAILED, reason="x" * 1000))
     (verdict,) = some.verdicts()
     assert len(verdict.reason) <= 300
+
+
+def weighing(weight: int | None = None, added: int | None = None) -> Result:
+    return Result(outcome=Outcome.PASSED, reason="said so", weight=weight, added=added)
+
+
+def weights(some: Board) -> dict[str, int | None]:
+    return {verdict.real_server: verdict.weight for verdict in some.verdicts()}
+
+
+def test_a_weight_that_a_check_found_travels_with_the_verdict_and_is_news_by_itself() -> None:
+    some, _ = board(ONE)
+    _, (change,) = some.settle(only(some), weighing(7))
+    assert (change.verdict.up, change.verdict.weight) == (True, 7)
+    assert some.settle(only(some), weighing(7))[1] == []
+    _, (change,) = some.settle(only(some), weighing(9))
+    assert change.verdict.weight == 9
+    assert change.text == (
+        "real server rs1 (10.0.0.1:80) of virtual server web (TCP 10.9.0.1:80) has weight 9:"
+        " TCP_CHECK 10.0.0.1:80: said so"
+    )
+    _, (change,) = some.settle(only(some), PASSED)
+    assert change.verdict.weight is None
+    assert change.text is not None
+    assert "has weight 1: all checks passed" in change.text
+    _, (change,) = some.settle(only(some), FAILED)
+    assert (change.verdict.up, change.verdict.weight) == (False, None)
+
+
+def test_of_several_weights_the_lowest_counts_and_what_is_added_is_added_to_it() -> None:
+    rs = real("rs1", "10.0.0.1", *(tcp(port=port) for port in (1, 2, 3, 4)))
+    some, _ = board(config(virtual("web", "10.9.0.1", replace(rs, weight=100))))
+    first, second, third, fourth = some
+    for watched in (first, second, third, fourth):
+        some.settle(watched, PASSED)
+    assert weights(some) == {"rs1": None}
+    some.settle(third, weighing(added=-30))
+    assert weights(some) == {"rs1": 70}
+    some.settle(first, weighing(50))
+    some.settle(second, weighing(40))
+    some.settle(fourth, weighing(added=5))
+    assert weights(some) == {"rs1": 15}
+    some.settle(third, weighing(added=-10_000))
+    assert weights(some) == {"rs1": 0}
+
+
+def test_what_is_added_follows_a_new_configured_weight() -> None:
+    some, _ = board(ONE)
+    some.settle(only(some), weighing(added=5))
+    heavier = config(virtual("web", "10.9.0.1", replace(real("rs1", "10.0.0.1", tcp()), weight=20)))
+    some.configure(heavier, 2)
+    assert weights(some) == {"rs1": 25}
+
+
+ALPHA = replace(tcp(), alpha=True)
+
+
+def test_with_alpha_a_new_server_is_down_until_it_has_passed() -> None:
+    some, difference = board(config(virtual("web", "10.9.0.1", real("rs1", "10.0.0.1", ALPHA))))
+    (change,) = difference.changes
+    assert told(some) == {"rs1": (False, False)}
+    assert change.text is not None
+    assert change.text.endswith("is down: waiting for its first check (alpha)")
+    _, (change,) = some.settle(only(some), PASSED)
+    assert change.verdict.up
+    assert change.text is not None
+
+
+def test_one_alpha_check_of_several_is_enough_to_wait() -> None:
+    some, _ = board(
+        config(virtual("web", "10.9.0.1", real("rs1", "10.0.0.1", ALPHA, tcp(port=81))))
+    )
+    waiting, other = some
+    some.settle(other, PASSED)
+    assert told(some) == {"rs1": (False, False)}
+    some.settle(waiting, PASSED)
+    assert told(some) == {"rs1": (True, True)}
+
+
+def test_alpha_takes_down_nobody_who_is_known() -> None:
+    some, _ = board(ONE)
+    some.settle(only(some), PASSED)
+    some.configure(config(virtual("web", "10.9.0.1", real("rs1", "10.0.0.1", ALPHA))), 2)
+    assert told(some) == {"rs1": (True, True)}
+    restarted, _ = board(
+        config(virtual("web", "10.9.0.1", real("rs1", "10.0.0.1", ALPHA))), restarted=True
+    )
+    assert told(restarted) == {}
