@@ -6,8 +6,8 @@ Owns what a body is compared with. Must never keep one: it passes through in pie
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lvs_agent.core.checks import HttpUrl
 from lvs_agent.core.health.pattern import Search, matcher
@@ -21,6 +21,9 @@ _LINE_LIMIT = 256
 # Trailer fields, as a head.
 _TRAILER_LIMIT = 16 * 1024
 
+if TYPE_CHECKING:
+    import hashlib
+
 
 class BodyCheck:
     """Takes the body of one answer; `problem` says what is wrong with it at its end."""
@@ -29,7 +32,7 @@ class BodyCheck:
 
     def __init__(self, url: HttpUrl) -> None:
         self._url = url
-        self._md5 = None if url.digest is None else hashlib.md5(usedforsecurity=False)
+        self._md5 = None if url.digest is None else _md5()
         self._search = None if url.pattern is None else Search(matcher(url.pattern))
         self.limit = PATTERN_LIMIT if url.digest is None else DIGEST_LIMIT
 
@@ -56,6 +59,13 @@ class BodyCheck:
         if self._search.found() is not pattern.wanted:
             return f"regex {'not ' if pattern.wanted else ''}found in the body"
         return None
+
+
+def _md5() -> hashlib._Hash:
+    # Here: it brings OpenSSL's library along, 3.5 MiB that only those pay who compare digests.
+    import hashlib  # noqa: PLC0415
+
+    return hashlib.md5(usedforsecurity=False)
 
 
 def body_check(url: HttpUrl) -> BodyCheck | None:
