@@ -397,3 +397,41 @@ def test_many_verdicts_settled_at_once_lead_to_the_same_pool_as_the_last_of_them
             batched.settle(0)
     batched.settle(0)
     assert weights(batched.pool(WEB)) == single.weights()
+
+
+MEMBERS = st.lists(
+    st.tuples(st.just("members"), st.sets(st.sampled_from(NUMBERS)))
+    | st.tuples(st.just("up"), st.sampled_from(NUMBERS))
+    | st.tuples(st.just("down"), st.sampled_from(NUMBERS)),
+    max_size=25,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(virtual_servers(), MEMBERS)
+def test_real_servers_that_come_and_go_never_cost_a_healthy_one_its_place(
+    first: VirtualServer, steps: list[tuple[str, Any]]
+) -> None:
+    bench = Bench(first)
+    healthy: set[int] = set()
+    for what, one in steps:
+        present = {int(real.name[2:]) for real in bench.servers[0].real_servers}
+        if what == "members":
+            reals = [each for each in first.real_servers if int(each.name[2:]) in one]
+            bench.reload(replace(first, real_servers=tuple(reals)))
+            healthy &= one
+        elif one in present:
+            bench.tell(f"rs{one}", up=what == "up")
+            healthy = healthy | {one} if what == "up" else healthy - {one}
+        pool = bench.pools.pool(WEB)
+        assert {at(number) for number in healthy} <= pool.keys()
+        weighted = [real for real in bench.servers[0].real_servers if real.weight]
+        if any(int(real.name[2:]) in healthy for real in weighted):
+            assert any(destination.weight for destination in pool.values())
+        answering = bench.report()["sorry_servers"]
+        if not any(row["in_use"] for row in answering):
+            for each in weighted:
+                if int(each.name[2:]) in healthy:
+                    assert pool[at(int(each.name[2:]))].weight == each.weight
+        told = [event for event in bench.names() if event.startswith("QUORUM")]
+        assert all(left != right for left, right in pairwise(told))
