@@ -315,7 +315,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(virtual_servers(), STEPS)
 def test_any_history_keeps_the_quorum_of_the_model_and_never_an_empty_pool(
     first: VirtualServer, steps: list[tuple[Any, Any, Any]]
@@ -342,7 +342,7 @@ def test_any_history_keeps_the_quorum_of_the_model_and_never_an_empty_pool(
     assert all(left != right for left, right in pairwise(told))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.integers(2, 5),
     st.integers(0, 100),
@@ -407,7 +407,7 @@ MEMBERS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(virtual_servers(), MEMBERS)
 def test_real_servers_that_come_and_go_never_cost_a_healthy_one_its_place(
     first: VirtualServer, steps: list[tuple[str, Any]]
