@@ -181,6 +181,17 @@ def test_storm_leaves_out_the_oldest_commands_and_counts_them() -> None:
     assert queue.ended(run("a")) == (run("a", 4),)  # 0 ran; 1 to 3 were left out
 
 
+def test_next_of_a_crowd_starts_when_one_has_ended() -> None:
+    queue = RunQueue()
+    runs = [run(f"{number}", crowd=True) for number in range(CROWD_LIMIT + 2)]
+    started = [one for one in runs if queue.add(one)]
+    assert started == runs[:CROWD_LIMIT]
+    assert queue.add(run("instance")) == run("instance")
+    assert queue.ended(runs[0]) == (runs[CROWD_LIMIT],)
+    assert queue.ended(runs[1]) == (runs[CROWD_LIMIT + 1],)
+    assert queue.ended(runs[2]) == ()
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=200))
 def test_of_a_crowd_only_so_many_run_at_once_all_do_in_the_end_and_others_do_not_wait(
     steps: list[tuple[int, bool]],

@@ -21,6 +21,7 @@ from unit.core.pool_examples import (
     Bench,
     S,
     at,
+    check,
     config,
     real,
     server,
@@ -105,6 +106,10 @@ def test_weight_of_a_check_goes_with_the_check() -> None:
     bench.tell("rs11", up=True, weight=9)
     bench.reload(server(real(11, 4)))
     assert bench.weights() == {"11": 9}
+    other = replace(real(11, 4), checks=(check("192.0.2.11", 8080),))
+    bench.reload(server(other))
+    assert bench.weights() == {"11": 4}
+    bench.tell("rs11", up=True, weight=9)
     bench.reload(server(real(11, 4, checked=False)))
     assert bench.weights() == {"11": 4}
 

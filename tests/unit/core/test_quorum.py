@@ -21,6 +21,7 @@ from unit.core.pool_examples import WEB, Bench, S, real, server, sorry, weights
         (True, 2, 3, 1, True),
         (True, 1, 3, 1, False),
         (True, 0, 3, 2, False),
+        (True, 0, 1, 1, False),
         (True, 0, 1, 0, False),
         (False, 1, 1, 0, True),
     ],
