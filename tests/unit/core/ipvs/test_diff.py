@@ -154,6 +154,13 @@ def test_tunnels_flags_and_thresholds_are_described() -> None:
     assert describe(SetDestination(KEYS[2], ENDPOINTS[-1], gue, plain)) == (
         "change [2001:db8::1]:0 of SCTP [2001:db8::80]:443: tunnel ipip -> gue port 6080 csum"
     )
+    assert describe(SetDestination(KEYS[2], ENDPOINTS[-1], plain, plain._replace(weight=2))) == (
+        "change [2001:db8::1]:0 of SCTP [2001:db8::80]:443: weight 2 -> 1"
+    )
+    bare = plain._replace(upper_threshold=0)
+    assert describe(SetDestination(KEYS[2], ENDPOINTS[-1], plain, bare)).endswith(
+        "uthreshold 0 -> 9"
+    )
     sip = ServiceSettings(
         scheduler="sh",
         scheduler_flags=0x30,

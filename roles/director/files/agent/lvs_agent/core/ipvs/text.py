@@ -21,8 +21,10 @@ from lvs_agent.core.ipvs.model import (
     SetService,
 )
 
-# What a field of a destination that a tunnel does not have is called.
+# What no other encapsulation is called.
 _PLAIN_TUNNEL = "ipip"
+# Fields of a destination that operators know by another name.
+_OPTIONS = {"upper_threshold": "uthreshold", "lower_threshold": "lthreshold"}
 
 
 def describe(operation: Operation) -> str:
@@ -84,7 +86,8 @@ def _destination(destination: Destination) -> str:
 def _changes(operation: SetDestination) -> str:
     before, after = operation.before, operation.destination
     return ", ".join(
-        f"{name} {_PLAIN_TUNNEL if old is None else old} -> {_PLAIN_TUNNEL if new is None else new}"
+        f"{_OPTIONS.get(name, name)} {_PLAIN_TUNNEL if old is None else old} ->"
+        f" {_PLAIN_TUNNEL if new is None else new}"
         for name, old, new in zip(after._fields, before, after, strict=True)
         if old != new
     )
