@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from check_servers import answering, server_tls
 from lvs_agent.adapters.probes import engine as module
+from lvs_agent.core.checks import (
+    DnsCheck,
+    HttpCheck,
+    HttpUrl,
+    Reply,
+    SmtpCheck,
+    Source,
+    TcpCheck,
+    Tls,
+    UdpCheck,
+)
 from lvs_agent.core.health.check import Outcome, Result
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -67,6 +79,50 @@ def test_thousands_of_tries_leave_no_descriptor_behind(
     assert descriptors() - before < 50
     for _ in range(500):
         if descriptors() <= before:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{descriptors() - before} descriptors more than before")
+
+
+def test_no_kind_of_check_leaves_a_descriptor_behind(
+    driver: Any, serve: Any, serve_datagrams: Any, authority: Any, unused_port: int
+) -> None:
+    def rude(connection: socket.socket) -> None:
+        if server.accepted % 2:
+            connection.recv(100)
+            connection.sendall(b"220 garbage \xff" * 50)
+
+    server = serve(rude)
+    secure = serve(answering(OK), tls=server_tls(authority.issue("a.example")))
+    echo = serve_datagrams(lambda data: [data] * (1 + len(echo.received) % 2))
+    common = {
+        "address": "127.0.0.1", "connect_timeout_ns": 2 * 10**9, "retry": 0,
+        "delay_before_retry_ns": 0, "delay_loop_ns": 10**9,
+    }  # fmt: skip
+    urls = (HttpUrl(path="/", status_codes=((200, 299),), virtualhost=None),)
+    reply = Reply(minimum=0, maximum=10)
+    checks = [
+        HttpCheck(urls=urls, tls=Tls(), port=secure.port, **common),
+        HttpCheck(urls=urls, tls=Tls(), port=server.port, **common),
+        SmtpCheck(helo_name="a", port=server.port, **common),
+        UdpCheck(payload=b"x", reply=reply, port=echo.port, **common),
+        UdpCheck(payload=b"x", reply=reply, port=unused_port, **common),
+        DnsCheck(name=".", type="SOA", port=unused_port, **common),
+        TcpCheck(source=Source(interface="nosuch0"), port=server.port, **common),
+    ]
+    probes = [driver.probe(check) for check in checks]
+    before = 0
+    for turn in range(120):
+        driver.results.clear()
+        for probe in probes:
+            probe.start()
+        driver.until(len(probes))
+        if turn == 10:
+            before = descriptors()
+    assert len(driver.engine) == 0
+    for _ in range(500):
+        # The server's last threads may still hold theirs.
+        if descriptors() <= before + 4:
             return
         time.sleep(0.01)
     raise AssertionError(f"{descriptors() - before} descriptors more than before")
@@ -133,14 +189,14 @@ IN_NAMESPACE = """
 import select, subprocess, sys
 from lvs_agent.adapters.probes.engine import Engine
 from lvs_agent.adapters.probes.tcp import TcpProbe
-from lvs_agent.core.checks import TcpCheck
+from lvs_agent.core.checks import Source, TcpCheck
 
-def run(address, port=80, setup=()):
+def run(address, port=80, setup=(), source=None):
     for line in setup:
         subprocess.run(line.split(), check=True)
     engine, results = Engine(), []
     TcpProbe(engine, TcpCheck(address=address, port=port, connect_timeout_ns=8 * 10**9, retry=0,
-             delay_before_retry_ns=0, delay_loop_ns=10**9), results.append).start()
+             delay_before_retry_ns=0, delay_loop_ns=10**9, source=source), results.append).start()
     for _ in range(2000):
         if results:
             break
@@ -189,3 +245,22 @@ with socket.create_server(("127.0.0.1", 0)) as server:
         "failed: no route to host",
         "local_error: cannot assign requested address",
     ]
+
+
+@pytest.mark.netns
+def test_an_interface_needs_no_privilege_and_a_mark_does() -> None:
+    """Why bind_if is an option, and fwmark is not."""
+    assert in_namespace(
+        """
+import os, socket
+subprocess.run("ip link set lo up".split(), check=True)
+server = socket.create_server(("127.0.0.1", 0))
+os.setgid(65534)
+os.setuid(65534)
+run("127.0.0.1", server.getsockname()[1], source=Source(interface="lo", address="127.0.0.3"))
+try:
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 1)
+except OSError as error:
+    print(error.strerror)
+"""
+    ) == ["passed: connected", "Operation not permitted"]

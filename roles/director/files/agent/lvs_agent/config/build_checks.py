@@ -6,6 +6,7 @@ Owns what a check takes from its real server, and that from its virtual server.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from lvs_agent.config.derive import or_else
@@ -45,12 +46,12 @@ def own_checks(values: Values, port: int, server: Values, document: Values) -> t
 
 
 def _checks(holder: Values, real: Values, server: Values, document: Values) -> tuple[Check, ...]:
+    # There may be 65,536 of them: the nine kinds are looked through once.
+    kinds = [name for name in CHECK_NAMES if holder[name]]
     found = [
-        _check(name, check, real, server, document)
-        for name in CHECK_NAMES
-        for check in holder[name]
+        _check(name, check, real, server, document) for name in kinds for check in holder[name]
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(found if len(found) < 2 else dict.fromkeys(found))
 
 
 def _check(name: str, check: Values, real: Values, server: Values, document: Values) -> Check:
@@ -80,7 +81,11 @@ def _check(name: str, check: Values, real: Values, server: Values, document: Val
 
 def _inherited(name: str, check: Values, real: Values, server: Values) -> Any:
     """What the check says, else its real server, else its virtual server."""
-    return or_else(check.get(name), or_else(real.get(name), server.get(name)))
+    for values in (check, real, server):
+        value = values.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def _pace(check: Values, real: Values, server: Values) -> Values:
@@ -99,22 +104,32 @@ def _pace(check: Values, real: Values, server: Values) -> Values:
 
 
 def _network(check: Values, real: Values, server: Values) -> Values:
-    source = Source(
-        address=check["bindto"], port=check.get("bind_port") or 0, interface=check["bind_if"]
-    )
     return {
         "address": or_else(check["connect_ip"], real["ip"]),
         # A check without the option has no port at all (PING_CHECK).
         "port": or_else(check["connect_port"], real["port"]) if "connect_port" in check else 0,
         "connect_timeout_ns": nanoseconds(_inherited("connect_timeout", check, real, server)),
-        "source": None if source == Source() else source,
+        "source": _source(check),
         **_pace(check, real, server),
     }
 
 
+def _source(check: Values) -> Source | None:
+    address, port, interface = check["bindto"], check.get("bind_port"), check["bind_if"]
+    if address is None and port is None and interface is None:
+        return None
+    return Source(address=address, port=port or 0, interface=interface)
+
+
 def _http(check: Values, common: Values, real: Values, server: Values) -> HttpCheck:
     urls = tuple(_url(url, _inherited("virtualhost", url, real, server)) for url in check["url"])
-    return HttpCheck(urls=urls, version=check["http_protocol"], **common)
+    return HttpCheck(urls=_shared(urls), version=check["http_protocol"], **common)
+
+
+@lru_cache(maxsize=1024)
+def _shared(urls: tuple[HttpUrl, ...]) -> tuple[HttpUrl, ...]:
+    """One and the same for all real servers that are asked alike: there may be 65,536."""
+    return urls
 
 
 def _url(values: Values, virtualhost: str | None) -> HttpUrl:

@@ -37,16 +37,20 @@ def check(values: Values, report: Report) -> None:
 def _virtual_server(server: Values, path: str, values: Values, report: Report) -> None:
     _http_word(server["virtualhost"], f"{path}.virtualhost", report)
     _checks(server, path, server, values, report)
-    shared = [name for name in CHECK_NAMES if server[name]]
+    shared = [one for kind in CHECK_NAMES for one in server[kind]]
+    # There may be 65,536: what most of them do not say costs nothing here.
     for name, real in server["real_servers"].items():
-        where = f"{path}.real_servers.{name}"
-        _http_word(real["virtualhost"], f"{where}.virtualhost", report)
-        own = any(real[kind] for kind in CHECK_NAMES)
-        _checks(real, where, server, values, report)
-        # The virtual server's checks go to this address too.
-        for kind in () if own else shared:
-            for one in server[kind]:
-                _source(one, or_else(one.get("connect_ip"), real["ip"]), where, report)
+        if real["virtualhost"] is not None:
+            place = f"{path}.real_servers.{name}.virtualhost"
+            _http_word(real["virtualhost"], place, report)
+        if [True for kind in CHECK_NAMES if real[kind]]:
+            _checks(real, f"{path}.real_servers.{name}", server, values, report)
+            continue
+        # The virtual server's checks go to this address.
+        for one in shared:
+            address = or_else(one.get("connect_ip"), real["ip"])
+            if one.get("bindto") is not None or ":" in address:
+                _source(one, address, f"{path}.real_servers.{name}", report)
     for name, sorry in sorry_names(server["sorry_server"]).items():
         _checks(sorry, f"{path}.{name}", server, values, report)
 
