@@ -36,11 +36,13 @@ _DAY_NS = 86_400_000_000_000
 def checks(values: Values, port: int, server: Values, document: Values) -> tuple[Check, ...]:
     """The checks of the real server `values`, each once: its own replace those said once at the
     virtual server."""
-    # There may be 65,536 of them: the nine kinds are looked through once.
-    holder, kinds = values, [name for name in CHECK_NAMES if values[name]]
-    if not kinds:
-        holder, kinds = server, [name for name in CHECK_NAMES if server[name]]
     real = values | {"port": port}
+    return _checks(values, real, server, document) or _checks(server, real, server, document)
+
+
+def _checks(holder: Values, real: Values, server: Values, document: Values) -> tuple[Check, ...]:
+    # There may be 65,536 real servers: the nine kinds are looked through once.
+    kinds = [name for name in CHECK_NAMES if holder[name]]
     found = [
         _check(name, check, real, server, document) for name in kinds for check in holder[name]
     ]
