@@ -141,6 +141,7 @@ def test_killed_ha_is_back_within_an_advert_interval_with_its_states(run: Run) -
     assert born["adopt"] == ["MASTER"]
     assert born["restarted"]
     assert born["at"] - killed < 0.5
+    agent.wait_for(lambda: len(agent.events("kernel", "told")) == 2)
     told = [(one["message"], one["about"]) for one in agent.events("kernel", "told")]
     assert told == [("ProcessDied", "ha"), ("ProcessRestarted", "ha")]
     assert agent.events("health", "told") == []
