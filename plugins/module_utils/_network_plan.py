@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a real server's network has to have, as things that can be made and taken away again.
+
+Owns which things those are, their commands, and the systemd units that make them at boot and are
+the record of what was made. Pure: it must never run a command.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from typing import Any, NamedTuple
+
+NOTICE = "# Managed by the Ansible role lvs.cluster.real_server."
+# Ours alone: a routing table, and priorities of rules before and after that of the main table.
+TABLE = "5400"
+_SPECIFIC, _BEFORE_MAIN, _AFTER_MAIN = "5400", "5401", "33000"
+NFT_TABLE = "lvs_real_server"
+
+# The device that takes packets out of an encapsulation, by family outside and what is inside:
+# (name, kind, further words). One for all senders (RFC 2003, RFC 2784, RFC 2473, RFC 4213).
+_DEVICES = {
+    ("ipip", 4, 4): ("lvs-ipip", "ipip", ()),
+    ("ipip", 4, 6): ("lvs-sit", "sit", ("mode", "ip6ip")),
+    ("ipip", 6, 4): ("lvs-ip6tnl", "ip6tnl", ("mode", "any")),
+    ("ipip", 6, 6): ("lvs-ip6tnl", "ip6tnl", ("mode", "any")),
+    ("gre", 4, 4): ("lvs-gre", "gre", ()),
+    ("gre", 4, 6): ("lvs-gre", "gre", ()),
+    ("gre", 6, 4): ("lvs-ip6gre", "ip6gre", ()),
+    ("gre", 6, 6): ("lvs-ip6gre", "ip6gre", ()),
+}
+_MODULES = {"ipip": "ipip", "sit": "sit", "ip6tnl": "ip6_tunnel", "gre": "ip_gre",
+            "ip6gre": "ip6_gre"}  # fmt: skip
+# Bytes of the headers that a tunnel puts around a packet, besides the outer IP header.
+_HEADERS = {("ipip", "nocsum"): 0, ("gre", "nocsum"): 4, ("gre", "csum"): 8,
+            ("gue", "nocsum"): 12, ("gue", "csum"): 12, ("gue", "remcsum"): 20}  # fmt: skip
+_IP_HEADER = {4: 20, 6: 40}
+_TCP_HEADER = 20
+
+
+class Thing(NamedTuple):
+    """Something to have. `what` names it as `_network_state` does where the host has it.
+
+    `slot`: of two things with the same slot a host can have one only. `late`: needs the network to
+    be up. A command that begins with "-" may fail: what it makes may be there already.
+    """
+
+    what: str
+    slot: str
+    start: tuple[str, ...]
+    stop: str
+    late: bool = False
+
+
+def kernel_modules(tunnels: list[dict[str, Any]]) -> list[str]:
+    """The kernel modules that take packets out of `tunnels`."""
+    found = set()
+    for each in tunnels:
+        local = ipaddress.ip_address(each["address"])
+        inside = "gre" if each["type"] == "gre" else "ipip"
+        found.add(_MODULES[_DEVICES[inside, local.version, each["family"]][1]])
+        if each["type"] == "gue":
+            found |= {"fou", "fou6"} if local.version == 6 else {"fou"}
+    return sorted(found)
+
+
+def things(needs: dict[str, Any], nat_route: str, mtu: dict[str, int]) -> list[Thing]:
+    """Everything that `needs` asks for, in the order to make it.
+
+    `mtu`: by address of the real server, that of its interface; empty: no MSS is to be set.
+    """
+    found = [_tunnel_device(each) for each in needs["tunnels"]]
+    found += [_gue_port(each) for each in needs["tunnels"] if each["type"] == "gue"]
+    found += [_virtual_address(each) for each in needs["virtual_addresses"]]
+    found += list(_mss(needs, mtu))
+    if nat_route != "none":
+        for gateway in needs["gateways"]:
+            found += _way_back(gateway, nat_route)
+    return list({each.what: each for each in found}.values())
+
+
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address).version
+
+
+def _virtual_address(text: str) -> Thing:
+    address = ipaddress.ip_address(text)
+    place = f"{address}/{address.max_prefixlen} dev lo"
+    # lo does no duplicate address detection in most kernels; nodad says it for all.
+    nodad = " nodad" if address.version == 6 else ""
+    ip = _ip(address.version)
+    return Thing(
+        what=f"address {place}",
+        slot=f"address {place}",
+        start=(f"{ip} address replace {place}{nodad}",),
+        stop=f"{ip} address delete {place}",
+    )
+
+
+def _ip(family: int) -> str:
+    return f"ip -{family}"
+
+
+def _tunnel_device(tunnel: dict[str, Any]) -> Thing:
+    local = ipaddress.ip_address(tunnel["address"])
+    # GUE's payload is IP in IP: the port takes the UDP header off, this device the rest.
+    inside = "gre" if tunnel["type"] == "gre" else "ipip"
+    name, kind, words = _DEVICES[inside, local.version, tunnel["family"]]
+    # A GRE device without icsum drops packets with a checksum, and one with it those without.
+    checksum = inside == "gre" and tunnel["checksum"] == "csum"
+    described = f"type {kind} local {local}{' icsum' if checksum else ''}"
+    extra = "".join(f" {word}" for word in (*words, *(["icsum"] if checksum else [])))
+    return Thing(
+        what=f"link {name} {described}",
+        slot=f"link {name}",
+        start=(
+            f"-modprobe {_MODULES[kind]}",
+            f"-ip link add {name} type {kind} local {local}{extra}",
+            f"ip link set {name} up",
+            # The client's address is not reached by way of this device. 2 is the loose check, and
+            # the greater of `all` and this holds: 0 would do nothing where `all` is 1.
+            f"sh -c 'echo 2 >/proc/sys/net/ipv4/conf/{name}/rp_filter'",
+        ),
+        stop=f"ip link delete {name}",
+    )
+
+
+def _gue_port(tunnel: dict[str, Any]) -> Thing:
+    family = ipaddress.ip_address(tunnel["address"]).version
+    port = tunnel["port"]
+    modules = "fou fou6" if family == 6 else "fou"
+    return Thing(
+        what=f"gue port {port} IPv{family}",
+        slot=f"gue port {port} IPv{family}",
+        start=(f"-modprobe -a {modules}", f"-{_ip(family)} fou add port {port} gue"),
+        stop=f"{_ip(family)} fou del port {port}",
+    )
+
+
+def _mss(needs: dict[str, Any], mtu: dict[str, int]) -> list[Thing]:
+    """The client is to send segments that still fit when the director has wrapped them up."""
+    found = []
+    for family, word in ((4, "ip"), (6, "ip6")):
+        rooms = [_room(each, mtu) for each in needs["tunnels"] if each["family"] == family]
+        addresses = sorted(each for each in needs["virtual_addresses"] if _version(each) == family)
+        known = [room for room in rooms if room is not None]
+        if not known or not addresses:
+            continue
+        size = min(known) - _IP_HEADER[family] - _TCP_HEADER
+        what = f"mss {size} of {word} {' '.join(addresses)}"
+        listed = ", ".join(addresses)
+        rules = (
+            f"add table {word} {NFT_TABLE}; delete table {word} {NFT_TABLE};"
+            f" add table {word} {NFT_TABLE};"
+            f" add set {word} {NFT_TABLE} addresses {{ type ipv{family}_addr; }};"
+            f" add element {word} {NFT_TABLE} addresses {{ {listed} }};"
+            f" add chain {word} {NFT_TABLE} output {{ type filter hook output priority -150; }};"
+            f" add rule {word} {NFT_TABLE} output {word} saddr @addresses tcp flags syn"
+            f" tcp option maxseg size set {size}"
+        )
+        found.append(
+            Thing(
+                what=what,
+                slot=f"mss {word}",
+                start=(f"nft {shlex.quote(rules)}",),
+                stop=f"nft delete table {word} {NFT_TABLE}",
+            )
+        )
+    return found
+
+
+def _room(tunnel: dict[str, Any], mtu: dict[str, int]) -> int | None:
+    """The longest packet that fits into the tunnel."""
+    whole = mtu.get(tunnel["address"])
+    header = _HEADERS.get((tunnel["type"], tunnel["checksum"]), 0)
+    outer = _IP_HEADER[_version(tunnel["address"])]
+    return None if whole is None else whole - outer - header
+
+
+def _way_back(gateway: dict[str, Any], nat_route: str) -> list[Thing]:
+    """Answers go through the gateway; everything else as before.
+
+    Networks that the host knows a way to go first, so its neighbours (the directors' checks) are
+    reached directly. The last rule gives a host without a default route one for this address; the
+    reverse path check of what comes in from clients needs it as well.
+    """
+    address, via = gateway["address"], gateway["gateway"]
+    ip = _ip(_version(address))
+    selectors = [""]
+    if nat_route == "service":
+        selectors = [_selector(each) for each in gateway["services"]]
+    found = [
+        Thing(
+            what=f"route default via {via} table {TABLE}",
+            slot=f"route IPv{_version(address)}",
+            start=(f"{ip} route replace default via {via} table {TABLE}",),
+            stop=f"{ip} route delete default table {TABLE}",
+            late=True,
+        )
+    ]
+    for selector in dict.fromkeys(selectors):
+        found.append(
+            _rule(ip, _SPECIFIC, address, f"{selector} lookup main suppress_prefixlength 0")
+        )
+        found.append(_rule(ip, _BEFORE_MAIN, address, f"{selector} lookup {TABLE}"))
+    found.append(_rule(ip, _AFTER_MAIN, address, f" lookup {TABLE}"))
+    return found
+
+
+def _selector(service: dict[str, Any]) -> str:
+    if service["protocol"] == "any" or not service["port"]:
+        return "" if service["protocol"] == "any" else f" ipproto {service['protocol']}"
+    return f" ipproto {service['protocol']} sport {service['port']}"
+
+
+def _rule(ip: str, priority: str, address: str, rest: str) -> Thing:
+    rule = f"pref {priority} from {address}{rest}"
+    return Thing(
+        what=f"rule {rule}",
+        slot=f"rule {rule}",
+        start=(f"-{ip} rule add {rule}",),
+        stop=f"{ip} rule delete {rule}",
+        late=True,
+    )
+
+
+# -- the units -----------------------------------------------------------------------------
+
+_EARLY_HEAD = """[Unit]
+Description=Virtual addresses and tunnels of LVS real servers
+DefaultDependencies=no
+# The kernel parameters must hold before the first address is there.
+After=systemd-sysctl.service
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+"""
+_LATE_HEAD = """[Unit]
+Description=Way back to the clients of LVS-NAT
+After=network-online.target
+Wants=network-online.target
+"""
+_SERVICE = """
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+"""
+_INSTALL = """
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit(wanted: list[Thing], paths: dict[str, str], *, late: bool) -> str:
+    """The text of a unit that makes `wanted`, one block each. `paths`: full paths of commands."""
+    blocks = []
+    for thing in wanted:
+        blocks.append(f"# {thing.what}\n# slot: {thing.slot}\n")
+        blocks += [f"ExecStart={_full(command, paths)}\n" for command in thing.start]
+        blocks.append(f"ExecStop=-{_full(thing.stop, paths)}\n")
+    head = _LATE_HEAD if late else _EARLY_HEAD
+    return f"{NOTICE}\n{head}{_SERVICE}{''.join(blocks)}{_INSTALL}"
+
+
+def _full(command: str, paths: dict[str, str]) -> str:
+    sign = "-" if command.startswith("-") else ""
+    name, _, rest = command.removeprefix("-").partition(" ")
+    return f"{sign}{paths.get(name, name)} {rest}"
+
+
+_RECORD = re.compile(
+    r"^# (?P<what>.*)\n# slot: (?P<slot>.*)\n(?P<start>(?:ExecStart=.*\n)+)ExecStop=-(?P<stop>.*)$",
+    re.MULTILINE,
+)
+
+
+def recorded(text: str, *, late: bool) -> list[Thing]:
+    """What the unit with this text makes: the record of what was made."""
+    return [
+        Thing(
+            what=block["what"],
+            slot=block["slot"],
+            start=tuple(re.findall(r"^ExecStart=(.*)$", block["start"], re.MULTILINE)),
+            stop=block["stop"],
+            late=late,
+        )
+        for block in _RECORD.finditer(text)
+    ]
