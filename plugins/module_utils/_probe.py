@@ -223,13 +223,12 @@ class _Batch:
             (_probe_packets.ETH_IPV6, 6),
             (_probe_packets.ETH_ARP, 0),
         ):
-            frames = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            # From all interfaces. What comes in before the filter is there, nobody waits for.
+            frames = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ethertype))
             self._sockets.append(frames)
             self._frames[ethertype] = frames
             if version:
                 _attach(frames, _probe_packets.socket_filter(version, ports))
-            # Only now: what came before the filter would be in the queue.
-            frames.bind(("", ethertype))
             frames.setblocking(False)
 
     # -- out ------------------------------------------------------------------------------

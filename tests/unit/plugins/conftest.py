@@ -44,7 +44,8 @@ class Inventory:
             common = yaml.safe_load(shared.read_text()) if shared.exists() else {}
             for host in names:
                 own = yaml.safe_load((folder / "host_vars" / f"{host}.yml").read_text())
-                self.hostvars[host] = copy.deepcopy({**common, **own})
+                before = self.hostvars.get(host, {})
+                self.hostvars[host] = copy.deepcopy({**before, **common, **own})
 
     def everywhere(self, variable: str) -> list[Any]:
         """The variable of each director: as group_vars are, equal but not shared."""

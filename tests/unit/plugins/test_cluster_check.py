@@ -20,7 +20,7 @@ def found(inventory: Any) -> list[_problem.Problem]:
 
 
 @pytest.mark.parametrize(
-    "name", ["single_instance", "two_instances", "lvs_dr", "lvs_dr_persistent"]
+    "name", sorted(each.name for each in (conftest.REPOSITORY / "playbooks/inventories").iterdir())
 )
 def test_the_example_inventories_are_without_fault(name: str) -> None:
     assert found(conftest.Inventory(name)) == []
