@@ -228,7 +228,7 @@ class _Batch:
             self._sockets.append(frames)
             self._frames[ethertype] = frames
             if version:
-                _attach(frames, _probe_packets.socket_filter(version, ports))
+                attach(frames, _probe_packets.socket_filter(version, ports))
             frames.setblocking(False)
 
     # -- out ------------------------------------------------------------------------------
@@ -373,8 +373,11 @@ def _interface_mac(interface: str) -> bytes:
     return bytes.fromhex(text.strip().replace(":", ""))
 
 
-def _attach(frames: socket.socket, program: bytes) -> None:
-    """setsockopt takes a struct sock_fprog: a length and a pointer (linux/filter.h)."""
+def attach(frames: socket.socket, program: bytes) -> None:
+    """Let only pass what the filter `program` gives.
+
+    setsockopt takes a struct sock_fprog: a length and a pointer (linux/filter.h).
+    """
     kept = ctypes.create_string_buffer(program, len(program))
     fprog = struct.pack("HP", len(program) // 8, ctypes.addressof(kept))
     frames.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)

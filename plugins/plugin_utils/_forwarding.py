@@ -150,7 +150,8 @@ def _members(
 
 
 def _group(server: Mapping[str, Any], groups: Mapping[str, Any]) -> list[Any]:
-    named = groups.get(server.get("group"))
+    name = server.get("group")
+    named = groups.get(name) if isinstance(name, str) else None
     listed = named.get("members") if isinstance(named, Mapping) else None
     return listed if isinstance(listed, list) else []
 

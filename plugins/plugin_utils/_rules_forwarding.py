@@ -58,11 +58,13 @@ def _way_back(cluster: Cluster, host: str, uses: list[Use]) -> Iterator[Problem]
         together = _real_server.moving_together(director.document, use.pool.addresses)
         inner = _real_server.moving_together(director.document, [gateway])
         if together and not together & inner:
+            path = f"vrrp_instances.{min(inner)}.virtual_ipaddress"
             yield Problem(
-                where=locate(cluster, director.name, f"vrrp_instances.{min(inner)}"),
-                message=f"answers of {host} go through {gateway} ({', '.join(sorted(inner))}), its"
-                f" clients come to {use.pool.addresses[0]} ({', '.join(sorted(together))}): both"
-                " must always be on the same director; put them into one of vrrp_sync_groups",
+                where=locate(cluster, director.name, path),
+                message=f"answers of {use.pool.name} go back through {gateway}"
+                f" ({', '.join(sorted(inner))}), and its clients come to"
+                f" {use.pool.addresses[0]} ({', '.join(sorted(together))}): both must always be on"
+                " the same director; put them into one of vrrp_sync_groups",
             )
 
 

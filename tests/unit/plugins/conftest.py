@@ -58,5 +58,25 @@ def lvs_dr() -> Inventory:
 
 
 @pytest.fixture
+def lvs_nat() -> Inventory:
+    return Inventory("lvs_nat")
+
+
+@pytest.fixture
+def lvs_tun() -> Inventory:
+    return Inventory("lvs_tun")
+
+
+@pytest.fixture
+def lvs_dr_ipv6() -> Inventory:
+    return Inventory("lvs_dr_ipv6")
+
+
+@pytest.fixture
+def both_roles() -> Inventory:
+    return Inventory("directors_as_real_servers")
+
+
+@pytest.fixture
 def two_instances() -> Inventory:
     return Inventory("two_instances")
