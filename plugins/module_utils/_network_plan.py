@@ -43,7 +43,8 @@ class Thing(NamedTuple):
     """Something to have. `what` names it as `_network_state` does where the host has it.
 
     `slot`: of two things with the same slot a host can have one only. `late`: needs the network to
-    be up. A command that begins with "-" may fail: what it makes may be there already.
+    be up. `optional`: a host that cannot have it works without it, less well. A command that
+    begins with "-" may fail: what it makes may be there already.
     """
 
     what: str
@@ -51,6 +52,7 @@ class Thing(NamedTuple):
     start: tuple[str, ...]
     stop: str
     late: bool = False
+    optional: bool = False
 
 
 def kernel_modules(tunnels: list[dict[str, Any]]) -> list[str]:
@@ -165,6 +167,8 @@ def _mss(needs: dict[str, Any], mtu: dict[str, int]) -> list[Thing]:
                 slot=f"mss {word}",
                 start=(f"nft {shlex.quote(rules)}",),
                 stop=f"nft delete table {word} {NFT_TABLE}",
+                # Without it the director tells clients by ICMP, which some firewalls drop.
+                optional=True,
             )
         )
     return found

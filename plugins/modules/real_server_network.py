@@ -93,7 +93,9 @@ options:
     choices: [service, address, none]
     default: service
   mss:
-    description: Ask clients for segments that fit into the tunnels. Needs the command C(nft).
+    description:
+      - Ask clients for segments that fit into the tunnels. Needs the command C(nft). A kernel
+        without nftables gives a warning; then clients learn it by ICMP from the director.
     type: bool
     default: true
   sysctls:
@@ -194,13 +196,12 @@ class Host:
     def run(self, command: str) -> None:
         """Run one command of a thing, noting it. A leading "-" says that it may fail."""
         words = shlex.split(command.removeprefix("-"))
+        if not self.module.check_mode:
+            full = words[0] if "/" in words[0] else _host.binary(self.module, words[0])[0]
+            code, output, errors = self.module.run_command([full, *words[1:]], check_rc=False)
+            if code != 0 and not command.startswith("-"):
+                raise _host.HostError(f"{' '.join(words)} failed: {(errors or output).strip()}")
         self.changes.note(" ".join(words))
-        if self.module.check_mode:
-            return
-        words[0] = words[0] if "/" in words[0] else _host.binary(self.module, words[0])[0]
-        code, output, errors = self.module.run_command(words, check_rc=False)
-        if code != 0 and not command.startswith("-"):
-            raise _host.HostError(f"{' '.join(words)} failed: {(errors or output).strip()}")
 
 
 def _path(unit: str) -> str:
@@ -226,7 +227,8 @@ def apply(host: Host) -> list[str]:
     if values:
         sysctls.apply(host.module, host.changes, values)
     _take_away(host, replaced)
-    _make(host, [*wanted, *kept])
+    impossible = _make(host, [*wanted, *kept])
+    wanted = [thing for thing in wanted if thing not in impossible]
     if parameters["prune"]:
         _take_away(host, unwanted)
         sysctls.put_back(host.module, host.changes, values)
@@ -257,11 +259,25 @@ def _sysctl_values(
     return values
 
 
-def _make(host: Host, things: list[Thing]) -> None:
+def _make(host: Host, things: list[Thing]) -> list[Thing]:
+    """Make what is not there; gives what cannot be had on this host, which is told."""
+    impossible = []
     for thing in things:
-        if thing.what not in host.state.have:
+        if thing.what in host.state.have:
+            continue
+        try:
             for command in thing.start:
                 host.run(command)
+        except _host.HostError as error:
+            if not thing.optional:
+                raise
+            impossible.append(thing)
+            host.module.warn(f"this host goes without: {thing.what}. {_first_line(error)}")
+    return impossible
+
+
+def _first_line(error: _host.HostError) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _take_away(host: Host, things: list[Thing]) -> None:

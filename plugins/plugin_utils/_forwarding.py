@@ -47,13 +47,13 @@ class Target:
 class Pool:
     """A virtual server: `addresses` that clients use, `marks` of a firewall, and real servers.
 
-    `family` is that of the packets, and `ports` those that are balanced; 0 stands for all.
+    `families` are those of the packets, and `ports` those that are balanced; 0 stands for all.
     """
 
     name: str
     path: str
     protocol: str
-    family: int
+    families: tuple[int, ...]
     addresses: tuple[Address, ...]
     marks: tuple[int, ...]
     ports: tuple[int, ...]
@@ -72,12 +72,23 @@ def pools(document: Mapping[str, Any]) -> Iterator[Pool]:
             name=name,
             path=path,
             protocol=str(server.get("protocol") or DEFAULTS["virtual_server.protocol"]).upper(),
-            family=family_of(server, groups),
+            families=_families(server, addresses, groups),
             addresses=addresses,
             marks=tuple(mark for _, _, mark in members if mark is not None),
             ports=ports or (0,),
             targets=tuple(_targets(path, server, ports[0] if len(ports) == 1 else 0)),
         )
+
+
+def _families(
+    server: Mapping[str, Any], addresses: tuple[Address, ...], groups: Any
+) -> tuple[int, ...]:
+    found = {each.version for each in addresses}
+    known = groups if isinstance(groups, Mapping) else {}
+    for each in (server, *_group(server, known)):
+        if _member(each).get("fwmark") is not None:
+            found.add(6 if _member(each).get("ip_family") == "inet6" else 4)
+    return tuple(sorted(found))
 
 
 def family_of(server: Mapping[str, Any], groups: Any) -> int:

@@ -71,7 +71,7 @@ def needs(
 def virtual_addresses(pool: Pool, marked: Mapping[int, tuple[Address, ...]]) -> list[Address]:
     """The addresses that a packet of `pool` may be for."""
     by_mark = [each for mark in pool.marks for each in marked.get(mark, ())]
-    return [*pool.addresses, *(each for each in by_mark if each.version == pool.family)]
+    return [*pool.addresses, *(each for each in by_mark if each.version in pool.families)]
 
 
 def _tunnels(uses: list[Use]) -> Iterator[dict[str, Any]]:
@@ -80,16 +80,17 @@ def _tunnels(uses: list[Use]) -> Iterator[dict[str, Any]]:
         forwarding = use.target.forwarding
         if forwarding.kind != "TUN" or forwarding.tunnel not in ("ipip", "gue", "gre"):
             continue
-        key = (forwarding, use.target.address, use.pool.family)
-        if key not in seen:
-            seen.add(key)
-            yield {
-                "type": forwarding.tunnel,
-                "address": str(use.target.address),
-                "port": forwarding.port,
-                "checksum": forwarding.checksum,
-                "family": use.pool.family,
-            }
+        for family in use.pool.families:
+            key = (forwarding, use.target.address, family)
+            if key not in seen:
+                seen.add(key)
+                yield {
+                    "type": forwarding.tunnel,
+                    "address": str(use.target.address),
+                    "port": forwarding.port,
+                    "checksum": forwarding.checksum,
+                    "family": family,
+                }
 
 
 def _gateways(uses: list[Use]) -> Iterator[dict[str, Any]]:

@@ -81,9 +81,15 @@ def test_a_network_without_end_ends() -> None:
 
 def test_a_mark_has_a_family_and_no_address() -> None:
     found = pool({"fwmark": 7, "ip_family": "inet6"})
-    assert (found.marks, found.family, found.addresses) == ((7,), 6, ())
+    assert (found.marks, found.families, found.addresses) == ((7,), (6,), ())
     found = pool({"group": "g"}, {"g": {"members": ["fwmark 9 inet6"]}})
-    assert (found.marks, found.family) == ((9,), 6)
+    assert (found.marks, found.families) == ((9,), (6,))
+
+
+def test_a_group_may_mix_families() -> None:
+    members = ["192.0.2.10 80", {"ip": "2001:db8::a", "port": 80}]
+    found = pool({"group": "g"}, {"g": {"members": members}})
+    assert found.families == (4, 6)
 
 
 @pytest.mark.parametrize(
