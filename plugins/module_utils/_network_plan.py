@@ -59,11 +59,9 @@ def kernel_modules(tunnels: list[dict[str, Any]]) -> list[str]:
     """The kernel modules that take packets out of `tunnels`."""
     found = set()
     for each in tunnels:
-        local = ipaddress.ip_address(each["address"])
-        inside = "gre" if each["type"] == "gre" else "ipip"
-        found.add(_MODULES[_DEVICES[inside, local.version, each["family"]][1]])
+        found.add(_MODULES[_device(each)[1]])
         if each["type"] == "gue":
-            found |= {"fou", "fou6"} if local.version == 6 else {"fou"}
+            found |= {"fou", "fou6"} if _version(each["address"]) == 6 else {"fou"}
     return sorted(found)
 
 
@@ -74,7 +72,12 @@ def things(needs: dict[str, Any], nat_route: str, mtu: dict[str, int]) -> list[T
     """
     found = [_tunnel_device(each) for each in needs["tunnels"]]
     found += [_gue_port(each) for each in needs["tunnels"] if each["type"] == "gue"]
-    found += [_virtual_address(each) for each in needs["virtual_addresses"]]
+    found += [_virtual_address(each, "lo") for each in needs["virtual_addresses"]]
+    for tunnel in needs["tunnels"]:
+        # Not on lo: the kernel refuses what comes in by an interface without an IPv4 address if
+        # rp_filter holds for it, the loose one too (fib_validate_source in net/ipv4).
+        device = _device(tunnel)[0]
+        found += [_virtual_address(each, device) for each in tunnel["virtual_addresses"]]
     found += list(_mss(needs, mtu))
     if nat_route != "none":
         for gateway in needs["gateways"]:
@@ -86,10 +89,10 @@ def _version(address: str) -> int:
     return ipaddress.ip_address(address).version
 
 
-def _virtual_address(text: str) -> Thing:
+def _virtual_address(text: str, device: str) -> Thing:
     address = ipaddress.ip_address(text)
-    place = f"{address}/{address.max_prefixlen} dev lo"
-    # lo does no duplicate address detection in most kernels; nodad says it for all.
+    place = f"{address}/{address.max_prefixlen} dev {device}"
+    # The director has the same address, and that is no mistake.
     nodad = " nodad" if address.version == 6 else ""
     ip = _ip(address.version)
     return Thing(
@@ -104,13 +107,18 @@ def _ip(family: int) -> str:
     return f"ip -{family}"
 
 
+def _device(tunnel: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    """Name, kind and words of its device. GUE's payload is IP in IP: the port takes the UDP header
+    off, the device the rest."""
+    inside = "gre" if tunnel["type"] == "gre" else "ipip"
+    return _DEVICES[inside, _version(tunnel["address"]), tunnel["family"]]
+
+
 def _tunnel_device(tunnel: dict[str, Any]) -> Thing:
     local = ipaddress.ip_address(tunnel["address"])
-    # GUE's payload is IP in IP: the port takes the UDP header off, this device the rest.
-    inside = "gre" if tunnel["type"] == "gre" else "ipip"
-    name, kind, words = _DEVICES[inside, local.version, tunnel["family"]]
+    name, kind, words = _device(tunnel)
     # A GRE device without icsum drops packets with a checksum, and one with it those without.
-    checksum = inside == "gre" and tunnel["checksum"] == "csum"
+    checksum = tunnel["type"] == "gre" and tunnel["checksum"] == "csum"
     described = f"type {kind} local {local}{' icsum' if checksum else ''}"
     extra = "".join(f" {word}" for word in (*words, *(["icsum"] if checksum else [])))
     return Thing(
@@ -144,8 +152,9 @@ def _mss(needs: dict[str, Any], mtu: dict[str, int]) -> list[Thing]:
     """The client is to send segments that still fit when the director has wrapped them up."""
     found = []
     for family, word in ((4, "ip"), (6, "ip6")):
-        rooms = [_room(each, mtu) for each in needs["tunnels"] if each["family"] == family]
-        addresses = sorted(each for each in needs["virtual_addresses"] if _version(each) == family)
+        tunnels = [each for each in needs["tunnels"] if each["family"] == family]
+        rooms = [_room(each, mtu) for each in tunnels]
+        addresses = sorted({text for each in tunnels for text in each["virtual_addresses"]})
         known = [room for room in rooms if room is not None]
         if not known or not addresses:
             continue

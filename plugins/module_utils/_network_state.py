@@ -33,7 +33,7 @@ def read(module: Any, *, firewall: bool) -> State:
             address = each.get("local", "")
             holders.setdefault(address, set()).add(link["ifname"])
             mtu.setdefault(address, link.get("mtu", 0))
-            if link["ifname"] == "lo":
+            if link["ifname"] == "lo" or link["ifname"].startswith("lvs-"):
                 have.add(f"address {address}/{each['prefixlen']} dev lo")
     for family in (4, 6):
         have.update(_rules(module, ip, family))

@@ -14,7 +14,7 @@ description:
     address, so it must have the address, and must not answer ARP requests for it. This module
     sets the kernel parameters first, then the addresses with their full prefix length on C(lo).
   - For tunnels it makes a device (C(lvs-ipip), C(lvs-gre) and so on) that takes the packets out
-    of their encapsulation, opens the port of GUE, and has the host ask its clients for segments
+    of their encapsulation and has the virtual addresses, opens the port of GUE, and has the host ask its clients for segments
     that fit into the tunnel.
   - With NAT the answers must go back through a director. They get a routing table of their own,
     which rules choose by the port of the service; all other traffic goes its usual way.
@@ -24,7 +24,7 @@ description:
   - Verifies afterwards that everything is in force.
 options:
   virtual_addresses:
-    description: The virtual addresses of direct routing and tunnels, without prefix length.
+    description: The virtual addresses of direct routing, without prefix length.
     type: list
     elements: str
     default: []
@@ -42,6 +42,11 @@ options:
       address:
         description: The real server's address, at which the tunnel ends.
         type: str
+        required: true
+      virtual_addresses:
+        description: The virtual addresses that come through it.
+        type: list
+        elements: str
         required: true
       port:
         description: UDP port of GUE.
@@ -243,7 +248,7 @@ def _sysctl_values(
 ) -> dict[str, str]:
     """The kernel parameters to set."""
     values: dict[str, str] = {}
-    if needs["virtual_addresses"]:
+    if _virtual_addresses(needs):
         values |= {key: str(value) for key, value in host.module.params["sysctls"].items()}
     if host.module.params["nat_route"] == "none":
         return values
@@ -303,9 +308,15 @@ def _write_units(host: Host, things: list[Thing]) -> None:
             _host.ensure_units_loaded(module, changes)
 
 
+def _virtual_addresses(needs: dict[str, Any]) -> list[str]:
+    through = [each for tunnel in needs["tunnels"] for each in tunnel["virtual_addresses"]]
+    return [*needs["virtual_addresses"], *through]
+
+
 def _refuse_elsewhere(host: Host) -> None:
-    for address in host.module.params["virtual_addresses"]:
-        others = host.state.holders.get(address, set()) - {"lo"}
+    for address in _virtual_addresses(host.module.params):
+        held = host.state.holders.get(address, set())
+        others = {each for each in held if each != "lo" and not each.startswith("lvs-")}
         if others and not host.module.params["director"]:
             raise _host.HostError(
                 f"the virtual address {address} is on {', '.join(sorted(others))}, where it answers"
@@ -335,6 +346,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "options": {
             "type": {"type": "str", "choices": ["ipip", "gre", "gue"], "required": True},
             "address": {"type": "str", "required": True},
+            "virtual_addresses": {"type": "list", "elements": "str", "required": True},
             "port": {"type": "int"},
             "checksum": {
                 "type": "str",
@@ -377,9 +389,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def _canonical(parameters: dict[str, Any]) -> None:
     """Addresses as the kernel writes them. Raises ValueError."""
-    parameters["virtual_addresses"] = [
-        str(ipaddress.ip_address(each)) for each in parameters["virtual_addresses"]
-    ]
+    for holder in (parameters, *parameters["tunnels"]):
+        listed = holder["virtual_addresses"]
+        holder["virtual_addresses"] = [str(ipaddress.ip_address(each)) for each in listed]
     for each in (*parameters["tunnels"], *parameters["gateways"]):
         for name in ("address", "gateway"):
             if name in each:

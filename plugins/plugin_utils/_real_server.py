@@ -55,13 +55,11 @@ def needs(
     `marked` has the addresses of virtual servers that are known by a firewall mark only.
     """
     found = list(uses(directors, addresses))
-    direct = [use for use in found if use.target.forwarding.kind in ("DR", "TUN")]
-    virtual = dict.fromkeys(
-        str(each) for use in direct for each in virtual_addresses(use.pool, marked)
-    )
-    tunnels = list(_tunnels(direct))
+    direct = [use for use in found if use.target.forwarding.kind == "DR"]
+    virtual = [str(each) for use in direct for each in virtual_addresses(use.pool, marked)]
+    tunnels = _tunnels(found, marked)
     return {
-        "virtual_addresses": list(virtual),
+        "virtual_addresses": list(dict.fromkeys(virtual)),
         "tunnels": tunnels,
         "gateways": list(_gateways(found)),
         "kernel_modules": _network_plan.kernel_modules(tunnels),
@@ -74,23 +72,30 @@ def virtual_addresses(pool: Pool, marked: Mapping[int, tuple[Address, ...]]) -> 
     return [*pool.addresses, *(each for each in by_mark if each.version in pool.families)]
 
 
-def _tunnels(uses: list[Use]) -> Iterator[dict[str, Any]]:
-    seen: set[tuple[Any, ...]] = set()
+def _tunnels(uses: list[Use], marked: Mapping[int, tuple[Address, ...]]) -> list[dict[str, Any]]:
+    """One for each encapsulation and family, with the virtual addresses that come through it."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for use in uses:
         forwarding = use.target.forwarding
         if forwarding.kind != "TUN" or forwarding.tunnel not in ("ipip", "gue", "gre"):
             continue
         for family in use.pool.families:
-            key = (forwarding, use.target.address, family)
-            if key not in seen:
-                seen.add(key)
-                yield {
+            tunnel = found.setdefault(
+                (forwarding, use.target.address, family),
+                {
                     "type": forwarding.tunnel,
                     "address": str(use.target.address),
                     "port": forwarding.port,
                     "checksum": forwarding.checksum,
                     "family": family,
-                }
+                    "virtual_addresses": [],
+                },
+            )
+            listed = tunnel["virtual_addresses"]
+            for each in virtual_addresses(use.pool, marked):
+                if each.version == family and str(each) not in listed:
+                    listed.append(str(each))
+    return list(found.values())
 
 
 def _gateways(uses: list[Use]) -> Iterator[dict[str, Any]]:

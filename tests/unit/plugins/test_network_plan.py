@@ -19,7 +19,7 @@ NAT = {
 
 def tunnel(**other: Any) -> dict[str, Any]:
     usual = {"type": "ipip", "address": "172.16.1.3", "port": None, "checksum": "nocsum"}
-    return {**usual, "family": 4, **other}
+    return {**usual, "family": 4, "virtual_addresses": [], **other}
 
 
 def whats(mtu: dict[str, int] | None = None, route: str = "service", **needs: Any) -> list[str]:
@@ -55,6 +55,12 @@ def test_each_encapsulation_has_the_device_that_takes_it_off(
     assert whats(tunnels=[tunnel(**options)])[0] == what
 
 
+def test_what_comes_through_a_tunnel_is_for_an_address_of_its_device() -> None:
+    assert whats(tunnels=[tunnel(virtual_addresses=["172.16.1.254"])])[1:] == [
+        "address 172.16.1.254/32 dev lvs-ipip"
+    ]
+
+
 def test_gue_opens_its_port_besides_and_two_tunnels_share_a_device() -> None:
     assert whats(tunnels=[tunnel(), tunnel(type="gue", port=6080)]) == [
         "link lvs-ipip type ipip local 172.16.1.3",
@@ -76,7 +82,7 @@ def test_clients_are_asked_for_segments_that_fit_into_the_tunnel(
     options: dict[str, Any], size: int
 ) -> None:
     found = whats(
-        {"172.16.1.3": 1500}, virtual_addresses=["172.16.1.254"], tunnels=[tunnel(**options)]
+        {"172.16.1.3": 1500}, tunnels=[tunnel(virtual_addresses=["172.16.1.254"], **options)]
     )
     assert found[-1] == f"mss {size} of ip 172.16.1.254"
 
@@ -84,8 +90,10 @@ def test_clients_are_asked_for_segments_that_fit_into_the_tunnel(
 def test_the_smallest_of_several_tunnels_holds() -> None:
     found = whats(
         {"172.16.1.3": 1500},
-        virtual_addresses=["172.16.1.254"],
-        tunnels=[tunnel(), tunnel(type="gre")],
+        tunnels=[
+            tunnel(virtual_addresses=["172.16.1.254"]),
+            tunnel(type="gre", virtual_addresses=["172.16.1.254"]),
+        ],
     )
     assert found[-1] == "mss 1436 of ip 172.16.1.254"
 
@@ -121,7 +129,10 @@ def test_kernel_modules_are_those_of_the_tunnels() -> None:
 def test_a_unit_is_the_record_of_what_it_makes() -> None:
     needs = {
         "virtual_addresses": ["172.16.1.254", "2001:db8::254"],
-        "tunnels": [tunnel(), tunnel(type="gue", port=6080)],
+        "tunnels": [
+            tunnel(virtual_addresses=["172.16.1.253"]),
+            tunnel(type="gue", port=6080, virtual_addresses=["172.16.1.253"]),
+        ],
         "gateways": [NAT],
     }
     things = _network_plan.things(needs, "service", {"172.16.1.3": 1500})
