@@ -14,8 +14,8 @@ description:
     address, so it must have the address, and must not answer ARP requests for it. This module
     sets the kernel parameters first, then the addresses with their full prefix length on C(lo).
   - For tunnels it makes a device (C(lvs-ipip), C(lvs-gre) and so on) that takes the packets out
-    of their encapsulation and has the virtual addresses, opens the port of GUE, and has the host ask its clients for segments
-    that fit into the tunnel.
+    of their encapsulation and has the virtual addresses, opens the port of GUE, and has the host
+    ask its clients for segments that fit into the tunnel.
   - With NAT the answers must go back through a director. They get a routing table of their own,
     which rules choose by the port of the service; all other traffic goes its usual way.
   - Two systemd units do the same at boot, C(lvs-real-server.service) and

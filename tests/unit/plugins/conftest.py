@@ -3,30 +3,14 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
-import shutil
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from collection_path import REPOSITORY, make_importable
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def _make_importable() -> None:
-    """Python finds `ansible_collections.lvs.cluster` through a link to this checkout."""
-    root = Path(tempfile.mkdtemp(prefix="lvs-collections-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)  # the link, not what it points to
-    (root / "ansible_collections" / "lvs").mkdir(parents=True)
-    (root / "ansible_collections" / "lvs" / "cluster").symlink_to(REPOSITORY)
-    sys.path.insert(0, str(root))
-
-
-_make_importable()
+make_importable()
 
 
 class Inventory:
