@@ -17,7 +17,7 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-from ansible_collections.lvs.cluster.plugins.module_utils import _host, _probe_packets
+from ansible_collections.lvs.cluster.plugins.module_utils import _host, _probe_packets, _probe_words
 from ansible_collections.lvs.cluster.plugins.module_utils._probe_packets import Address
 
 _ROUNDS = 3
@@ -56,10 +56,6 @@ class Trial(NamedTuple):
     way: Way
     index: int
     port: int
-
-    @property
-    def who(self) -> str:
-        return f"{self.probe['real_server']} ({self.probe['address']})"
 
 
 def run(module: Any, probes: list[dict[str, Any]]) -> Result:
@@ -111,7 +107,14 @@ class _Batch:
             # All of the time, even when everything is answered: who answers ARP may be slower.
             self._collect(trials, time.monotonic() + _ROUND_S)
         for trial in trials:
-            self._result.faults.extend(self._judge(trial))
+            address = ipaddress.ip_address(trial.probe["virtual_address"])
+            seen = _probe_words.Seen(
+                source=str(trial.way.source),
+                arrived=self._answered.get(trial.index),
+                inside=self._inside(trial.probe),
+                claims=trial.way.mac in self._told.get(address, ()),
+            )
+            self._result.faults.extend(_probe_words.faults(trial.probe, seen))
 
     # -- before ---------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class _Batch:
     def _outside(self, probe: dict[str, Any]) -> Address | None:
         """An own address on the clients' side; None where this is not the place to try NAT."""
         gateway = ipaddress.ip_address(probe["gateway"])
-        inside = {name for name, listed in self._own.items() if gateway in listed}
+        inside = self._inside(probe)
         if not inside:
             return None  # the director that has it tries
         virtual = ipaddress.ip_address(probe["virtual_address"])
@@ -169,6 +172,13 @@ class _Batch:
             " way back cannot be told from the direct one"
         )
         return None
+
+    def _inside(self, probe: dict[str, Any]) -> set[str]:
+        """The interfaces of this host that have the gateway."""
+        if not probe["gateway"]:
+            return set()
+        gateway = ipaddress.ip_address(probe["gateway"])
+        return {name for name, listed in self._own.items() if gateway in listed}
 
     def _way(self, address: Address) -> Way | None:
         code, output, _ = self._module.run_command(
@@ -299,59 +309,10 @@ class _Batch:
                 if trial is not None and answer.source == _expected(trial):
                     self._answered[trial.index] = place[0]
 
-    def _judge(self, trial: Trial) -> list[str]:
-        probe, who, faults = trial.probe, trial.who, []
-        virtual = probe["virtual_address"]
-        repliers = self._told.get(ipaddress.ip_address(virtual), ())
-        if trial.way.mac in repliers and not probe["director"]:
-            faults.append(
-                f"{who} answers ARP requests for {virtual}: clients reach it past the directors, or"
-                " the directors not at all; net.ipv4.conf.all.arp_ignore must be 1 there, and the"
-                " address on no interface but lo"
-            )
-        arrived = self._answered.get(trial.index)
-        tried = f"ping nor TCP port {probe['port']}" if probe["port"] else "ping"
-        if probe["kind"] == "NAT":
-            inside = [
-                name
-                for name, listed in self._own.items()
-                if ipaddress.ip_address(probe["gateway"]) in listed
-            ]
-            if arrived is None:
-                faults.append(
-                    f"{who}: what it answers from port {probe['port']} to {trial.way.source} does"
-                    f" not come back through {probe['gateway']}; is its route through it in force,"
-                    " and does a firewall there pass the port?"
-                )
-            elif arrived not in inside:
-                faults.append(
-                    f"{who} answers {trial.way.source} past {probe['gateway']}, by {arrived}:"
-                    " clients of that network would get answers from an address they did not call"
-                )
-        elif arrived is None and probe["kind"] == "DR":
-            faults.append(
-                f"{who} does not answer for {virtual} by direct routing (neither {tried}): is the"
-                " address on its lo, and does a firewall there pass it?"
-            )
-        elif arrived is None:
-            faults.append(
-                f"{who} does not answer for {virtual} through the {probe['tunnel']} tunnel (neither"
-                f" {tried}): is the tunnel's device up there, and does a firewall on the way pass"
-                f" {_carrier(probe)}?"
-            )
-        return faults
-
 
 def _expected(trial: Trial) -> Address:
     name = "address" if trial.probe["kind"] == "NAT" else "virtual_address"
     return ipaddress.ip_address(trial.probe[name])
-
-
-def _carrier(probe: dict[str, Any]) -> str:
-    if probe["tunnel"] == "gue":
-        return f"UDP port {probe['tunnel_port']}"
-    inner = 41 if ":" in probe["virtual_address"] else 4
-    return f"IP protocol {47 if probe['tunnel'] == 'gre' else inner}"
 
 
 def _own_addresses(module: Any, ip: str) -> dict[str, list[Address]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.cluster.plugins.module_utils import _network_plan
+from ansible_collections.lvs.cluster.plugins.module_utils import _network_plan, _network_units
 
 NOTHING: dict[str, list[Any]] = {"virtual_addresses": [], "tunnels": [], "gateways": []}
 PATHS = {name: f"/usr/sbin/{name}" for name in ("ip", "modprobe", "nft", "sh")}
@@ -138,23 +138,23 @@ def test_a_unit_is_the_record_of_what_it_makes() -> None:
     things = _network_plan.things(needs, "service", {"172.16.1.3": 1500})
     for late in (False, True):
         wanted = [thing for thing in things if thing.late is late]
-        text = _network_plan.unit(wanted, PATHS, late=late)
-        found = _network_plan.recorded(text, late=late)
+        text = _network_units.unit(wanted, PATHS, late=late)
+        found = _network_units.recorded(text, late=late)
         assert [(thing.what, thing.slot) for thing in found] == [
             (thing.what, thing.slot) for thing in wanted
         ]
         # Written again from its record, as for something that is kept a while, it is the same.
-        assert _network_plan.unit(found, PATHS, late=late) == text
+        assert _network_units.unit(found, PATHS, late=late) == text
 
 
 def test_what_needs_the_network_waits_for_it_and_the_rest_is_there_before() -> None:
     things = _network_plan.things({**NOTHING, "gateways": [NAT]}, "service", {})
     assert all(thing.late for thing in things)
-    assert "After=network-online.target" in _network_plan.unit(things, PATHS, late=True)
+    assert "After=network-online.target" in _network_units.unit(things, PATHS, late=True)
     early = _network_plan.things({**NOTHING, "virtual_addresses": ["10.0.0.1"]}, "service", {})
-    assert "Before=network-pre.target" in _network_plan.unit(early, PATHS, late=False)
+    assert "Before=network-pre.target" in _network_units.unit(early, PATHS, late=False)
 
 
 def test_a_text_that_is_no_unit_of_ours_records_nothing() -> None:
-    assert _network_plan.recorded("", late=False) == []
-    assert _network_plan.recorded("[Service]\nExecStart=/bin/true\n", late=False) == []
+    assert _network_units.recorded("", late=False) == []
+    assert _network_units.recorded("[Service]\nExecStart=/bin/true\n", late=False) == []
