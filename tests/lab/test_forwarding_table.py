@@ -32,9 +32,10 @@ METHODS = {
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 # Family of the virtual address, and of the real servers': IPv6 also wrapped up in IPv4.
 FAMILIES = ((4, 4), (6, 6), (6, 4))
-# Those that spread the connections of one client, and those that need not.
+# Those that spread the connections of one client, and those that need not. The lab's kernel has no
+# twos.
 SPREADING = ("rr", "wrr", "lc", "wlc", "sed", "nq")
-OTHERS = ("lblc", "lblcr", "sh", "dh", "mh", "fo", "ovf", "twos")
+OTHERS = ("lblc", "lblcr", "sh", "dh", "mh", "fo", "ovf")
 VIRTUAL = {4: "172.16.1.254", 6: "2001:db8:1::254"}
 GATEWAY = {4: "172.16.1.253", 6: "2001:db8:1::253"}
 REAL = {4: ("172.16.1.3", "172.16.1.4"), 6: ("2001:db8:1::3", "2001:db8:1::4")}

@@ -25,11 +25,11 @@ null removes. The agent's own file `/etc/lvs-agent/config.json` has the keys wit
 | `lvs_address6` | host_vars | its IPv6 address, where it has both |
 | `lvs_unmanaged_real_servers` | group_vars | addresses of real servers out of Ansible's hands |
 | `lvs_nat_route` | group_vars or host_vars of real servers | what goes back through the directors \
-with NAT: `service` (default), `address`, `none` ([lvs.md](lvs.md)) |
+with NAT: `service` (default), `address`, `none` ([forwarding.md](forwarding.md)) |
 | `lvs_fwmark_addresses` | group_vars | virtual addresses behind each firewall mark, such as \
 `7: [172.16.1.254]` |
 | `lvs_ipvs_sysctls` | group_vars | kernel parameters below `net.ipv4.vs`, such as \
-`sloppy_tcp: 1` ([lvs.md](lvs.md)) |
+`sloppy_tcp: 1` ([forwarding.md](forwarding.md)) |
 
 A real server with the name of a host of the group `lvs_real_servers` takes its `ip` from that
 host's `lvs_address` if it has none, or from `lvs_address6` where the virtual server is of IPv6.
