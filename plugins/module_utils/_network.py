@@ -80,6 +80,9 @@ def apply(host: Host) -> list[str]:
     if values:
         sysctls.apply(host.module, host.changes, values)
     _take_away(host, replaced)
+    if replaced and not host.module.check_mode:
+        # A device takes its addresses with it.
+        host.state = host.look()
     impossible = _make(host, [*wanted, *kept])
     wanted = [thing for thing in wanted if thing not in impossible]
     if parameters["prune"]:
