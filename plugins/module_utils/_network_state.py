@@ -34,7 +34,7 @@ def read(module: Any, *, firewall: bool) -> State:
             holders.setdefault(address, set()).add(link["ifname"])
             mtu.setdefault(address, link.get("mtu", 0))
             if link["ifname"] == "lo" or link["ifname"].startswith("lvs-"):
-                have.add(f"address {address}/{each['prefixlen']} dev lo")
+                have.add(f"address {address}/{each['prefixlen']} dev {link['ifname']}")
     for family in (4, 6):
         have.update(_rules(module, ip, family))
         have.update(_routes(module, ip, family))

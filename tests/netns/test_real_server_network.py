@@ -133,6 +133,16 @@ def test_everything_that_was_made_is_recognised_and_can_be_taken_away(
     assert host.have() == before
 
 
+def test_an_address_of_a_tunnels_device_is_told_from_one_of_lo(hosts: tuple[Host, Host]) -> None:
+    host = hosts[0]
+    host.do(
+        "ip link add lvs-ipip type bridge",  # any device of that name
+        "ip address add 198.51.100.1/32 dev lvs-ipip",
+    )
+    addresses = {each for each in host.have() if each.startswith("address 198.")}
+    assert addresses == {"address 198.51.100.1/32 dev lvs-ipip"}
+
+
 def test_answers_of_a_service_go_through_the_gateway_and_others_do_not(
     hosts: tuple[Host, Host],
 ) -> None:
