@@ -6,13 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _host_needs
+from ansible_collections.lvs.cluster.plugins.plugin_utils import (
+    _cluster,
+    _forwarding,
+    _host_needs,
+    _real_server,
+    _verification,
+)
 
 
 def director_document(
     sections: Mapping[str, Any],
     overlay: Mapping[str, Any] | None = None,
-    addresses: Mapping[str, str] | None = None,
+    addresses: Mapping[str, list[str]] | None = None,
 ) -> Any:
     """The configuration document of one director."""
     return _cluster.merge_document(
@@ -20,22 +26,42 @@ def director_document(
     )
 
 
-def host_addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, str]:
-    """The cluster address of each of `hosts` that has one."""
+def host_addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The cluster addresses of each of `hosts` that has any."""
     listed = [str(host) for host in hosts]
     cluster = _cluster.collect({_cluster.REAL_SERVERS_GROUP: listed}, hostvars)
     return _cluster.real_server_addresses(cluster)
 
 
-def real_server_virtual_addresses(
-    address: str | None, groups: Mapping[str, Any], hostvars: Mapping[str, Any]
-) -> list[str]:
-    """The virtual addresses that the real server at `address` answers for."""
-    if not address:
-        return []
+def real_server_needs(
+    host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]
+) -> dict[str, list[Any]]:
+    """What the network of the real server `host` must have."""
+    return _cluster.real_server_needs(_cluster.collect(groups, hostvars), str(host))
+
+
+def real_server_probes(
+    director: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """What `director` can try out on the real servers."""
     cluster = _cluster.collect(groups, hostvars)
-    documents = [_cluster.document(cluster, director) for director in cluster.directors]
-    return _cluster.virtual_addresses_of(documents, str(address))
+    return _verification.probes(cluster, str(director))
+
+
+def director_sysctls(
+    document: Mapping[str, Any],
+    addresses: Iterable[str],
+    ipvs: Mapping[str, Any] | None = None,
+    own: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """The kernel parameters of the director at `addresses`."""
+    director = _real_server.Director(
+        name="",
+        document=_cluster.plain(document),
+        interfaces={},
+        own=frozenset(filter(None, map(_forwarding.address, map(str, addresses)))),
+    )
+    return _host_needs.sysctls(director, _cluster.plain(ipvs or {}), _cluster.plain(own or {}))
 
 
 def rolling_order(
@@ -72,9 +98,11 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "director_document": director_document,
+            "director_sysctls": director_sysctls,
             "host_addresses": host_addresses,
             "kernel_modules": kernel_modules,
-            "real_server_virtual_addresses": real_server_virtual_addresses,
+            "real_server_needs": real_server_needs,
+            "real_server_probes": real_server_probes,
             "rolling_order": rolling_order,
             "script_users": script_users,
             "tracks_processes": tracks_processes,

@@ -60,9 +60,14 @@ options:
     default: []
   sysctls:
     description:
-      - Kernel parameters to set now. Setting at boot takes a file in C(/etc/sysctl.d) as well.
+      - Kernel parameters to set now. Setting at boot takes O(sysctl_file) as well.
     type: dict
     default: {}
+  sysctl_file:
+    description:
+      - File in C(/etc/sysctl.d) that sets O(sysctls) at boot. It records the values from before;
+        a parameter that is in it and no longer wanted gets its former value back.
+    type: path
   units:
     description: systemd units.
     type: list
@@ -111,7 +116,9 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lvs.cluster.plugins.module_utils import _host
+from ansible_collections.lvs.cluster.plugins.module_utils import _host, _sysctls
+
+_NOTICE = "# Managed by Ansible, collection lvs.cluster."
 
 ARGUMENT_SPEC = {
     "system_users": {
@@ -137,6 +144,7 @@ ARGUMENT_SPEC = {
     },
     "kernel_modules": {"type": "list", "elements": "str", "default": []},
     "sysctls": {"type": "dict", "default": {}},
+    "sysctl_file": {"type": "path"},
     "units": {
         "type": "list",
         "elements": "dict",
@@ -165,8 +173,14 @@ def apply(module: AnsibleModule, changes: _host.Changes) -> None:
     _host.ensure_units_loaded(module, changes)
     for name in wanted["kernel_modules"]:
         _host.ensure_kernel_module(module, changes, name)
-    for key, value in wanted["sysctls"].items():
-        _host.ensure_sysctl(module, changes, key, str(value))
+    values = {key: str(value) for key, value in wanted["sysctls"].items()}
+    if wanted["sysctl_file"]:
+        recorded = _sysctls.Recorded(wanted["sysctl_file"], _NOTICE)
+        recorded.apply(module, changes, values)
+        recorded.put_back(module, changes, values)
+    else:
+        for key, value in values.items():
+            _host.ensure_sysctl(module, changes, key, value)
     for unit in wanted["units"]:
         _host.ensure_unit(
             module,

@@ -13,7 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils import (
+    _forwarding,
+    _host_needs,
+    _real_server,
+    _view,
+)
 from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS, SECTIONS
 
 DIRECTORS_GROUP = "lvs_directors"
@@ -22,7 +27,17 @@ REAL_SERVERS_GROUP = "lvs_real_servers"
 _ALWAYS = ("global_defs", "vrrp_instances", "virtual_servers")
 
 # Every variable of the inventory that belongs to the collection, without its prefix.
-VARIABLES = (*SECTIONS, "host", "address", "interfaces", "unmanaged_real_servers")
+VARIABLES = (
+    *SECTIONS,
+    "host",
+    "address",
+    "address6",
+    "interfaces",
+    "unmanaged_real_servers",
+    "fwmark_addresses",
+    "nat_route",
+    "ipvs_sysctls",
+)
 PREFIX = "lvs_"
 ROLE_PREFIX = "director_"
 
@@ -65,7 +80,8 @@ def is_ours(name: str) -> bool:
     """True if the variable `name` says something about the cluster."""
     if name.startswith(PREFIX):
         return True
-    return name.startswith(ROLE_PREFIX) and name.removeprefix(ROLE_PREFIX) in (*SECTIONS, "host")
+    own = name.removeprefix(ROLE_PREFIX)
+    return name.startswith(ROLE_PREFIX) and own in (*SECTIONS, "host", "ipvs_sysctls")
 
 
 def plain(value: Any) -> Any:
@@ -95,12 +111,13 @@ def _base(cluster: Cluster, director: str) -> dict[str, Any]:
 
 
 def merge_document(
-    base: Mapping[str, Any], overlay: Any, addresses: Mapping[str, str]
+    base: Mapping[str, Any], overlay: Any, addresses: Mapping[str, list[str]]
 ) -> dict[str, Any]:
     """`base` with a director's `overlay` merged over it and real servers' addresses filled in.
 
     Mappings merge, anything else replaces; null in the overlay removes what the base has.
-    `addresses` maps inventory hosts to the address that a real server of that name gets.
+    `addresses` maps inventory hosts to the addresses that a real server of that name may get: the
+    one of the virtual server's family, or where the host has none of it the other (by a tunnel).
     """
     merged = _merge(dict(base), overlay) if isinstance(overlay, Mapping) else dict(base)
     merged = copy.deepcopy(merged)
@@ -108,13 +125,15 @@ def merge_document(
         real_servers = server.get("real_servers")
         if not isinstance(real_servers, dict):
             continue
+        family = _forwarding.family_of(server, merged.get("virtual_server_groups"))
         for name, real_server in real_servers.items():
-            if name not in addresses:
+            if not addresses.get(name):
                 continue
+            ip = sorted(addresses[name], key=lambda each: (":" in each) != (family == 6))[0]
             if real_server is None:
-                real_servers[name] = {"ip": addresses[name]}
+                real_servers[name] = {"ip": ip}
             elif isinstance(real_server, dict) and real_server.get("ip") is None:
-                real_servers[name] = {"ip": addresses[name], **_without(real_server, "ip")}
+                real_servers[name] = {"ip": ip, **_without(real_server, "ip")}
     return {
         name: value for name, value in merged.items() if value not in ({}, []) or name in _ALWAYS
     }
@@ -142,38 +161,48 @@ def _mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in value.values() if isinstance(item, dict)]
 
 
-def real_server_addresses(cluster: Cluster) -> dict[str, str]:
-    """The cluster address of every host of the real servers' group that has one."""
-    addresses = {host: cluster.variable(host, "address") for host in cluster.real_servers}
-    return {host: address for host, address in addresses.items() if isinstance(address, str)}
+def real_server_addresses(cluster: Cluster) -> dict[str, list[str]]:
+    """The cluster addresses of every host of the real servers' group that has any."""
+    addresses = {
+        host: [cluster.variable(host, "address"), cluster.variable(host, "address6")]
+        for host in cluster.real_servers
+    }
+    told = {host: [x for x in listed if isinstance(x, str)] for host, listed in addresses.items()}
+    return {host: listed for host, listed in told.items() if listed}
 
 
-def virtual_addresses_of(documents: Iterable[Mapping[str, Any]], address: str) -> list[str]:
-    """Virtual addresses that a real server at `address` answers for: those of direct routing."""
-    found: dict[str, None] = {}
-    for each in documents:
-        for server in _mappings(each.get("virtual_servers")):
-            if str(server.get("lb_kind") or DEFAULTS["virtual_server.lb_kind"]).upper() != "DR":
-                continue
-            real_servers = _mappings(server.get("real_servers"))
-            if any(real.get("ip") == address for real in real_servers):
-                found[str(server.get("ip"))] = None
-    return list(found)
+def directors(
+    cluster: Cluster, documents: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[_real_server.Director]:
+    """Every director as the real servers' needs are derived from it."""
+    found = {name: document(cluster, name) for name in cluster.directors}
+    return [
+        _real_server.Director(
+            name=name,
+            document=each,
+            interfaces=_view.interfaces(cluster.variable(name, "interfaces")),
+            own=frozenset(addresses_of(cluster, name)),
+        )
+        for name, each in (documents or found).items()
+    ]
+
+
+def real_server_needs(cluster: Cluster, host: str) -> dict[str, list[Any]]:
+    """What the network of the real server `host` must have (`_real_server.needs`)."""
+    marked: dict[int, Any] = {}
+    for name in cluster.directors:
+        marked |= _real_server.marked(cluster.variable(name, "fwmark_addresses"))
+    return _real_server.needs(directors(cluster), addresses_of(cluster, host), marked)
+
+
+def addresses_of(cluster: Cluster, host: str) -> list[_forwarding.Address]:
+    texts = [cluster.variable(host, "address"), cluster.variable(host, "address6")]
+    return [each for each in map(_forwarding.address, texts) if each is not None]
 
 
 def kernel_modules(each: Mapping[str, Any]) -> list[str]:
     """Kernel modules that `each` needs: IPVS with the schedulers in use, then those of VRRP."""
-    return [*_ipvs_modules(each), *_host_needs.vrrp_modules(each)]
-
-
-def _ipvs_modules(each: Mapping[str, Any]) -> list[str]:
-    """ip_vs first; none without a service."""
-    servers = _mappings(each.get("virtual_servers"))
-    if not servers and not _view.section(each, "global_defs").get("lvs_sync_daemon"):
-        return []
-    default = DEFAULTS["virtual_server.lb_algo"]
-    schedulers = {str(server.get("lb_algo") or default).lower() for server in servers}
-    return ["ip_vs", *sorted(f"ip_vs_{name}" for name in schedulers)]
+    return [*_host_needs.ipvs_modules(each), *_host_needs.vrrp_modules(each)]
 
 
 def vrrp_interfaces(each: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _forwarding, _real_server, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS
+
 AGENT_USER = "lvs-agent"
 
 
@@ -37,6 +40,82 @@ def vrrp_modules(document: Mapping[str, Any]) -> list[str]:
     strict = bool(_global_defs(document).get("vrrp_strict"))
     closed = any(_is_closed(instance, strict) for instance in instances)
     return [*(["macvlan"] if vmacs else []), *(["nf_tables"] if vmacs or closed else [])]
+
+
+def uses_ipvs(document: Mapping[str, Any]) -> bool:
+    """Whether the agent programs IPVS at all."""
+    return bool(document.get("virtual_servers") or _global_defs(document).get("lvs_sync_daemon"))
+
+
+def ipvs_modules(document: Mapping[str, Any]) -> list[str]:
+    """ip_vs first, then schedulers and persistence engines; none without a service.
+
+    The kernel would load both by itself, but not for a process that may not load modules.
+    """
+    if not uses_ipvs(document):
+        return []
+    servers = list(_mappings(document.get("virtual_servers")))
+    default = DEFAULTS["virtual_server.lb_algo"]
+    schedulers = {str(server.get("lb_algo") or default).lower() for server in servers}
+    engines = {str(server.get("persistence_engine") or "").lower() for server in servers} - {""}
+    return [
+        "ip_vs",
+        *sorted(f"ip_vs_{name}" for name in schedulers),
+        *sorted(f"ip_vs_pe_{name}" for name in engines),
+    ]
+
+
+# Against flows that go on to a real server that is dead: its connections end with the next packet,
+# and persistent clients of a real server with weight 0 get another one. conn_reuse_mode 1 is the
+# kernel's own: a client that uses its port again is balanced again.
+_IPVS_SYSCTLS = {"conn_reuse_mode": 1, "expire_nodest_conn": 1, "expire_quiescent_template": 1}
+
+
+def sysctls(
+    director: _real_server.Director, others: Mapping[str, Any], own: Mapping[str, Any]
+) -> dict[str, str]:
+    """Kernel parameters that a director needs.
+
+    `others`: net.ipv4.vs.* that the inventory wants otherwise; `own`: whatever else it wants.
+    """
+    found: dict[str, Any] = {}
+    if uses_ipvs(director.document):
+        ipvs = {**_IPVS_SYSCTLS, **({"backup_only": 1} if is_real_server(director) else {})}
+        found |= {f"net.ipv4.vs.{name}": each for name, each in {**ipvs, **others}.items()}
+    found |= _forwarding_sysctls(director)
+    return {name: str(int(each) if isinstance(each, bool) else each)
+            for name, each in {**found, **own}.items()}  # fmt: skip
+
+
+def _forwarding_sysctls(director: _real_server.Director) -> dict[str, int]:
+    """With NAT a director is the router of its real servers (ip-sysctl.rst)."""
+    families = {
+        target.address.version
+        for pool in _forwarding.pools(director.document)
+        for target in pool.targets
+        if target.forwarding.kind == "NAT" and target.address and not target.address.is_loopback
+    }
+    found: dict[str, int] = {}
+    if 4 in families:
+        found["net.ipv4.ip_forward"] = 1
+        # A redirect would send a real server's answers past us, to the client's router. The
+        # greater of `all` and an interface's own value holds.
+        names = {view.interface for view in _view.instances("", director.document)} - {None}
+        keys = sorted({"all", *(str(name).replace(".", "/") for name in names)})
+        found |= {f"net.ipv4.conf.{key}.send_redirects": 0 for key in keys}
+    if 6 in families:
+        found["net.ipv6.conf.all.forwarding"] = 1
+    return found
+
+
+def is_real_server(director: _real_server.Director) -> bool:
+    """Whether a virtual server of the director has the director itself as a real server."""
+    return any(
+        target.address in director.own
+        for pool in _forwarding.pools(director.document)
+        for target in pool.targets
+        if not target.sorry
+    )
 
 
 def _has_vmac(instance: Mapping[str, Any]) -> bool:

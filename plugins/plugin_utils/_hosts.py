@@ -10,9 +10,23 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _forwarding
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._forwarding import Address
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem, suggestion
+
+# What a real server of NAT sends back through the directors (`lvs_nat_route`).
+NAT_ROUTES = ("service", "address", "none")
+
+# Below net.ipv4.vs (Documentation/networking/ipvs-sysctl.rst; net/netfilter/ipvs/ip_vs_ctl.c).
+IPVS_SYSCTLS = (
+    "am_droprate", "amemthresh", "backup_only", "cache_bypass", "conn_reuse_mode", "conntrack",
+    "drop_entry", "drop_packet", "est_cpulist", "est_nice", "expire_nodest_conn",
+    "expire_quiescent_template", "ignore_tunneled", "nat_icmp_send", "pmtu_disc",
+    "run_estimation", "schedule_icmp", "secure_tcp", "sloppy_sctp", "sloppy_tcp",
+    "snat_reroute", "sync_persist_mode", "sync_ports", "sync_qlen_max", "sync_refresh_period",
+    "sync_retries", "sync_sock_size", "sync_threshold", "sync_version",
+)  # fmt: skip
 
 
 def check(cluster: Cluster) -> Iterator[Problem]:
@@ -22,27 +36,26 @@ def check(cluster: Cluster) -> Iterator[Problem]:
     for host in cluster.variables:
         yield from _address(cluster, host)
         yield from _unmanaged(cluster, host)
+        yield from _nat_route(cluster, host)
+        yield from _marks(cluster, host)
+        yield from _ipvs_sysctls(cluster, host)
     yield from _same_address(cluster)
     for host in cluster.directors:
         yield from _overlay(cluster, host)
         yield from _interfaces(cluster, host)
 
 
-def addresses(cluster: Cluster) -> dict[str, str]:
-    """Canonical cluster address of every host of the real servers' group that has a valid one."""
-    found: dict[str, str] = {}
-    for host, text in _cluster.real_server_addresses(cluster).items():
-        try:
-            found[host] = str(ipaddress.IPv4Address(text))
-        except ValueError:
-            continue
-    return found
+def addresses(cluster: Cluster) -> dict[str, list[Address]]:
+    """The cluster addresses of every host of the real servers' group that has valid ones."""
+    found = {host: _cluster.addresses_of(cluster, host) for host in cluster.real_servers}
+    return {host: listed for host, listed in found.items() if listed}
 
 
-def unmanaged(cluster: Cluster, director: str) -> list[str]:
+def unmanaged(cluster: Cluster, director: str) -> list[Address]:
     """Addresses of real servers that Ansible does not manage."""
     listed = cluster.variable(director, "unmanaged_real_servers")
-    return [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+    texts = listed if isinstance(listed, list) else []
+    return [each for each in map(_forwarding.address, texts) if each is not None]
 
 
 def _groups(cluster: Cluster) -> Iterator[Problem]:
@@ -56,13 +69,6 @@ def _groups(cluster: Cluster) -> Iterator[Problem]:
             message=f"{cluster.directors[0]} is the only director: nobody can take over from it",
             warning=True,
         )
-    for host in cluster.directors:
-        if host in cluster.real_servers:
-            yield Problem(
-                where=f"host {host}",
-                message=f"is in {_cluster.DIRECTORS_GROUP} and {_cluster.REAL_SERVERS_GROUP}; with"
-                " direct routing a director cannot be a real server",
-            )
 
 
 def _names(cluster: Cluster) -> Iterator[Problem]:
@@ -80,49 +86,94 @@ def _names(cluster: Cluster) -> Iterator[Problem]:
 
 
 def _address(cluster: Cluster, host: str) -> Iterator[Problem]:
-    where = f"host_vars {host}: {cluster.variable_name(host, 'address')}"
-    value = cluster.variable(host, "address")
-    if value is None:
-        if host in cluster.real_servers:
-            yield Problem(
-                where=where,
-                message="is required for a real server: its address in the cluster's network",
-            )
-        return
-    try:
-        ipaddress.IPv4Address(value if isinstance(value, str) else "")
-    except ValueError:
-        yield Problem(where=where, message=f"must be an IPv4 address, not {value!r}")
+    where = f"host_vars {host}: "
+    value, value6 = cluster.variable(host, "address"), cluster.variable(host, "address6")
+    if value is None and value6 is None and host in cluster.real_servers:
+        yield Problem(
+            where=where + cluster.variable_name(host, "address"),
+            message="is required for a real server: its address in the cluster's network",
+        )
+    if value is not None and _forwarding.address(value) is None:
+        yield Problem(
+            where=where + cluster.variable_name(host, "address"),
+            message=f"must be an IP address, not {value!r}",
+        )
+    found = _forwarding.address(value6)
+    if value6 is not None and (found is None or found.version != 6):
+        yield Problem(
+            where=where + cluster.variable_name(host, "address6"),
+            message=f"must be an IPv6 address, not {value6!r}",
+        )
 
 
 def _same_address(cluster: Cluster) -> Iterator[Problem]:
     seen: dict[Any, str] = {}
     for host in cluster.variables:
-        value = cluster.variable(host, "address")
-        if not isinstance(value, str):
-            continue
-        other = seen.setdefault(value, host)
-        if other != host:
-            yield Problem(
-                where=f"host_vars {host}: {cluster.variable_name(host, 'address')}",
-                message=f"{value} is already that of {other}; give each host its own",
-            )
+        for name in ("address", "address6"):
+            value = _forwarding.address(cluster.variable(host, name))
+            if value is None:
+                continue
+            other = seen.setdefault(value, host)
+            if other != host:
+                yield Problem(
+                    where=f"host_vars {host}: {cluster.variable_name(host, name)}",
+                    message=f"{value} is already that of {other}; give each host its own",
+                )
 
 
 def _unmanaged(cluster: Cluster, host: str) -> Iterator[Problem]:
     name = cluster.variable_name(host, "unmanaged_real_servers")
     value = cluster.variable(host, "unmanaged_real_servers", [])
     if not isinstance(value, list):
-        yield Problem(where=f"group_vars: {name}", message="must be a list of IPv4 addresses")
+        yield Problem(where=f"group_vars: {name}", message="must be a list of IP addresses")
         return
     for index, each in enumerate(value):
-        try:
-            ipaddress.IPv4Address(each if isinstance(each, str) else "")
-        except ValueError:
+        if _forwarding.address(each) is None:
             yield Problem(
-                where=f"group_vars: {name}[{index}]",
-                message=f"must be an IPv4 address, not {each!r}",
+                where=f"group_vars: {name}[{index}]", message=f"must be an IP address, not {each!r}"
             )
+
+
+def _nat_route(cluster: Cluster, host: str) -> Iterator[Problem]:
+    value = cluster.variable(host, "nat_route", "service")
+    if value not in NAT_ROUTES:
+        yield Problem(
+            where=f"host_vars {host}: {cluster.variable_name(host, 'nat_route')}",
+            message=f"must be one of {', '.join(NAT_ROUTES)}, not {value!r}"
+            f"{suggestion(str(value), NAT_ROUTES)}",
+        )
+
+
+def _marks(cluster: Cluster, host: str) -> Iterator[Problem]:
+    name = cluster.variable_name(host, "fwmark_addresses")
+    value = cluster.variable(host, "fwmark_addresses", {})
+    example = "; write it as 7: [172.16.1.254]"
+    if not isinstance(value, Mapping):
+        yield Problem(
+            where=f"group_vars: {name}", message=f"must map marks to lists of addresses{example}"
+        )
+        return
+    for mark, listed in value.items():
+        texts = listed if isinstance(listed, list) else [listed]
+        if not str(mark).isdigit() or any(_forwarding.address(each) is None for each in texts):
+            yield Problem(
+                where=f"group_vars: {name}.{mark}",
+                message=f"must be a mark with a list of addresses{example}",
+            )
+
+
+def _ipvs_sysctls(cluster: Cluster, host: str) -> Iterator[Problem]:
+    where = f"group_vars: {cluster.variable_name(host, 'ipvs_sysctls')}"
+    value = cluster.variable(host, "ipvs_sysctls", {})
+    if not isinstance(value, Mapping):
+        yield Problem(where=where, message="must be a mapping such as sloppy_tcp: 1")
+        return
+    for name, each in value.items():
+        if name not in IPVS_SYSCTLS:
+            hint = suggestion(str(name), IPVS_SYSCTLS) or f"; known are {', '.join(IPVS_SYSCTLS)}"
+            yield Problem(where=f"{where}.{name}", message=f"unknown kernel parameter{hint}")
+        elif not isinstance(each, int | str):
+            yield Problem(where=f"{where}.{name}", message=f"must be a number, not {each!r}")
 
 
 def _overlay(cluster: Cluster, host: str) -> Iterator[Problem]:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _hosts, _rules_vrrp, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils import (
+    _forwarding,
+    _hosts,
+    _rules_forwarding,
+    _rules_vrrp,
+    _view,
+)
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem, suggestion
 from ansible_collections.lvs.cluster.plugins.plugin_utils._view import InstanceView, Interfaces
@@ -39,6 +45,7 @@ def check(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> list[
     for name, document in documents.items():
         found += _services(cluster, name, document, interfaces[name])
     found += _rules_vrrp.check_groups(cluster, documents)
+    found += _rules_forwarding.check(cluster, documents)
     found += _unused_real_servers(cluster, documents)
     return list(dict.fromkeys(found))
 
@@ -206,19 +213,24 @@ def _services(
     own = {address.address.ip for view in _view.instances(director, document)
            for address in (*view.addresses, *view.excluded)}  # fmt: skip
     own |= {each.ip for listed in declared.values() for each in listed}
-    known = set(_hosts.addresses(cluster).values())
+    known = {each for listed in _hosts.addresses(cluster).values() for each in listed}
     known |= set(_hosts.unmanaged(cluster, director))
-    for server in _view.virtual_servers(director, document):
-        if server.address is not None and server.address not in own:
+    for pool in _forwarding.pools(document):
+        group = "group" if document["virtual_servers"][pool.name].get("ip") is None else "ip"
+        for address in pool.addresses:
+            if address in own:
+                continue
             yield Problem(
-                where=locate(cluster, director, f"{server.path}.ip"),
-                message=f"{server.address} is no address of {director}: no traffic would reach this"
+                where=locate(cluster, director, f"{pool.path}.{group}"),
+                message=f"{address} is no address of {director}: no traffic would reach this"
                 " virtual server; add it to the virtual_ipaddress of a VRRP instance (or, where"
                 " the host has it by itself, to its lvs_interfaces)",
             )
-        for real in server.real_servers:
+        for real in pool.targets:
+            if real.sorry:
+                continue
             if real.address is None:
-                yield from _nameless(cluster, document, real)
+                yield from _nameless(cluster, director, document, pool.name, real)
             elif real.address not in known:
                 yield Problem(
                     where=locate(cluster, director, f"{real.path}.ip"),
@@ -228,14 +240,17 @@ def _services(
 
 
 def _nameless(
-    cluster: Cluster, document: Mapping[str, Any], real: _view.RealServerView
+    cluster: Cluster,
+    director: str,
+    document: Mapping[str, Any],
+    server: str,
+    real: _forwarding.Target,
 ) -> Iterator[Problem]:
     """A real server without an address whose name looks like that of a host."""
-    server = document["virtual_servers"][real.server]
-    if server["real_servers"][real.name].get("ip") is None:
+    if document["virtual_servers"][server]["real_servers"][real.name].get("ip") is None:
         hint = suggestion(real.name, cluster.real_servers)
         yield Problem(
-            where=locate(cluster, real.director, real.path),
+            where=locate(cluster, director, real.path),
             message=f"has no ip, and {real.name} is no host with an lvs_address in"
             f" lvs_real_servers{hint}",
         )
@@ -246,14 +261,15 @@ def _unused_real_servers(
 ) -> Iterator[Problem]:
     used = {
         real.address
-        for name, document in documents.items()
-        for server in _view.virtual_servers(name, document)
-        for real in server.real_servers
+        for document in documents.values()
+        for pool in _forwarding.pools(document)
+        for real in pool.targets
     }
-    for host, address in _hosts.addresses(cluster).items():
-        if address not in used:
+    for host, addresses in _hosts.addresses(cluster).items():
+        if not used & set(addresses):
+            shown = ", ".join(map(str, addresses))
             yield Problem(
                 where=f"host_vars {host}: {cluster.variable_name(host, 'address')}",
-                message=f"{host} ({address}) is a real server of no virtual server",
+                message=f"{host} ({shown}) is a real server of no virtual server",
                 warning=True,
             )

@@ -62,34 +62,6 @@ class InstanceView:
         return f"vrrp_instances.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealServerView:
-    """A real server of a virtual server of one director."""
-
-    director: str
-    server: str
-    name: str
-    address: str | None
-
-    @property
-    def path(self) -> str:
-        return f"virtual_servers.{self.server}.real_servers.{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualServerView:
-    """A virtual server of one director."""
-
-    director: str
-    name: str
-    address: ipaddress.IPv4Address | None
-    real_servers: tuple[RealServerView, ...]
-
-    @property
-    def path(self) -> str:
-        return f"virtual_servers.{self.name}"
-
-
 def instances(director: str, document: Mapping[str, Any]) -> Iterator[InstanceView]:
     """The instances of `document`, as far as they can be read."""
     global_defs = section(document, "global_defs")
@@ -198,22 +170,6 @@ def _peers(value: Any) -> Iterator[Address]:
             yield address
 
 
-def virtual_servers(director: str, document: Mapping[str, Any]) -> Iterator[VirtualServerView]:
-    """The virtual servers of `document`, as far as they can be read."""
-    for name, values in _named(document.get("virtual_servers")):
-        yield VirtualServerView(
-            director=director,
-            name=name,
-            address=_ipv4(values.get("ip")),
-            real_servers=tuple(
-                RealServerView(
-                    director=director, server=name, name=real, address=_address(item.get("ip"))
-                )
-                for real, item in _named(values.get("real_servers"))
-            ),
-        )
-
-
 def interfaces(value: Any) -> Interfaces:
     """`lvs_interfaces`: each interface's own addresses with their networks."""
     found: Interfaces = {}
@@ -261,18 +217,6 @@ def _text(value: Any) -> str | None:
 
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _address(value: Any) -> str | None:
-    address = _ipv4(value)
-    return str(address) if address else None
-
-
-def _ipv4(value: Any) -> ipaddress.IPv4Address | None:
-    try:
-        return ipaddress.IPv4Address(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _ip(value: Any) -> Address | None:

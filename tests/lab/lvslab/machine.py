@@ -193,6 +193,8 @@ class Machine:
             words.append(
                 f"lvslab.if={interface.name},{interface.mac},{interface.address},{kind},{plug}"
             )
+            if interface.address6 is not None:
+                words.append(f"lvslab.address={interface.name},{interface.address6}")
         return words
 
     def _recorded_pid(self) -> int:

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -50,7 +50,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """One cable: a host's interface, its tap outside, the bridge it is plugged into."""
+    """One cable: a host's interface, its tap outside, the bridge it is plugged into.
+
+    `address6` is beside the address, where there is one.
+    """
 
     network: str
     name: str
@@ -58,6 +61,7 @@ class Interface:
     bridge: str
     mac: str
     address: ipaddress.IPv4Interface
+    address6: ipaddress.IPv6Interface | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +192,7 @@ def _host(
     default_memory_mib: int,
 ) -> Host:
     where = f"hosts.{name}"
-    _known(table, where, ("role", "services", "memory_mib", "addresses"))
+    _known(table, where, ("role", "services", "memory_mib", "addresses", "addresses6"))
     _name(name, where, longest=_IFNAMSIZ - len("-99"))
     role = table.get("role")
     if not isinstance(role, str) or role not in list(Role):
@@ -198,12 +202,19 @@ def _host(
         raise LabError(f"{where}.services: a list of names of systemd services is needed")
     addresses = _table(table.get("addresses", {}), f"{where}.addresses")
     _known(addresses, f"{where}.addresses", tuple(network.name for network in networks))
+    addresses6 = _table(table.get("addresses6", {}), f"{where}.addresses6")
+    _known(addresses6, f"{where}.addresses6", tuple(addresses))
     management = f"{_MANAGEMENT_NETWORK[_FIRST_HOST + index]}/{_MANAGEMENT_NETWORK.prefixlen}"
     interfaces = [_interface(management_network(), 0, name, index, _address(management, where))]
     for number, network in enumerate(networks, start=1):
         if network.name in addresses:
             address = _address(addresses[network.name], f"{where}.addresses.{network.name}")
-            interfaces.append(_interface(network, number, name, index, address))
+            address6 = None
+            if network.name in addresses6:
+                place = f"{where}.addresses6.{network.name}"
+                address6 = _address6(addresses6[network.name], place)
+            interface = _interface(network, number, name, index, address)
+            interfaces.append(replace(interface, address6=address6))
     return Host(
         name=name,
         index=index,
@@ -225,6 +236,17 @@ def _address(value: object, where: str) -> ipaddress.IPv4Interface:
         ) from None
 
 
+def _address6(value: object, where: str) -> ipaddress.IPv6Interface:
+    try:
+        if not isinstance(value, str) or "/" not in value:
+            raise ValueError
+        return ipaddress.IPv6Interface(value)
+    except ValueError:
+        raise LabError(
+            f"{where}: an IPv6 address with its prefix is needed (2001:db8::9/64), not {value!r}"
+        ) from None
+
+
 def _interface(
     network: Network, number: int, host: str, index: int, address: ipaddress.IPv4Interface
 ) -> Interface:
@@ -243,13 +265,19 @@ def _unique_addresses(hosts: tuple[Host, ...]) -> None:
     owner: dict[tuple[str, str], str] = {}
     for host in hosts:
         for interface in host.interfaces:
-            key = (interface.network, str(interface.address.ip))
-            if key in owner:
-                raise LabError(
-                    f"hosts.{host.name}.addresses.{interface.network}: {key[1]} belongs to"
-                    f" {owner[key]}"
-                )
-            owner[key] = host.name
+            for option, address in (
+                ("addresses", interface.address),
+                ("addresses6", interface.address6),
+            ):
+                if address is None:
+                    continue
+                key = (interface.network, str(address.ip))
+                if key in owner:
+                    raise LabError(
+                        f"hosts.{host.name}.{option}.{interface.network}: {key[1]} belongs to"
+                        f" {owner[key]}"
+                    )
+                owner[key] = host.name
 
 
 def _table(value: object, where: str) -> Mapping[str, object]:

@@ -26,12 +26,20 @@ def text() -> str:
         f"lvs_{option.name}": _option(option, "") for option in schema.DOCUMENT.options
     }
     properties["lvs_host"] = {"$ref": "#/$defs/partial_document"}
-    properties["lvs_address"] = _IPV4
+    properties["lvs_address"] = _ADDRESS
+    properties["lvs_address6"] = {"type": "string", "format": "ipv6"}
     properties["lvs_interfaces"] = {
         "type": "object",
         "additionalProperties": {"type": "array", "items": {"type": "string"}},
     }
-    properties["lvs_unmanaged_real_servers"] = {"type": "array", "items": _IPV4}
+    properties["lvs_unmanaged_real_servers"] = {"type": "array", "items": _ADDRESS}
+    properties["lvs_fwmark_addresses"] = {
+        "type": "object",
+        "patternProperties": {"^[0-9]+$": {"type": "array", "items": _ADDRESS}},
+        "additionalProperties": False,
+    }
+    properties["lvs_nat_route"] = {"enum": ["service", "address", "none"]}
+    properties["lvs_ipvs_sysctls"] = {"type": "object", "additionalProperties": _NUMBER_OR_TEXT}
     known = "|".join(name.removeprefix("lvs_") for name in properties)
     definitions = {block.name: _block(block, "") for block in blocks()}
     # What a director's own variables change need not be complete.

@@ -22,10 +22,17 @@ null removes. The agent's own file `/etc/lvs-agent/config.json` has the keys wit
 | `lvs_address` | host_vars | its address in the cluster's network; required for real servers |
 | `lvs_interfaces` | host_vars of a director | its interfaces and their addresses, such as \
 `{{eth0: [172.16.1.9/16]}}`; lets the controller check interfaces and networks |
+| `lvs_address6` | host_vars | its IPv6 address, where it has both |
 | `lvs_unmanaged_real_servers` | group_vars | addresses of real servers out of Ansible's hands |
+| `lvs_nat_route` | group_vars or host_vars of real servers | what goes back through the directors \
+with NAT: `service` (default), `address`, `none` ([forwarding.md](forwarding.md)) |
+| `lvs_fwmark_addresses` | group_vars | virtual addresses behind each firewall mark, such as \
+`7: [172.16.1.254]` |
+| `lvs_ipvs_sysctls` | group_vars | kernel parameters below `net.ipv4.vs`, such as \
+`sloppy_tcp: 1` ([forwarding.md](forwarding.md)) |
 
 A real server with the name of a host of the group `lvs_real_servers` takes its `ip` from that
-host's `lvs_address` if it has none.
+host's `lvs_address` if it has none, or from `lvs_address6` where the virtual server is of IPv6.
 
 Options have keepalived's names and, where not said otherwise, its defaults. Where keepalived has a
 line, such as an address or a route, the same line is accepted as a string. A list of one may be

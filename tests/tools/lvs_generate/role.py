@@ -44,8 +44,9 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         {
             "type": "dict",
             "description": [
-                "Addresses of inventory hosts. A real server with the name of one of them takes its"
-                " C(ip) from here if it has none."
+                "Lists of the addresses of inventory hosts. A real server with the name of one of"
+                " them takes its C(ip) from here if it has none, of the virtual server's family if"
+                " there is one."
             ],
         },
     ),
@@ -67,7 +68,21 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         {},
         {
             "type": "dict",
-            "description": ["Kernel parameters to set on the director, and to keep over a reboot."],
+            "description": [
+                "Kernel parameters to set on the director, and to keep over a reboot, besides those"
+                " that its configuration needs, and before them."
+            ],
+        },
+    ),
+    "director_ipvs_sysctls": (
+        "{{ lvs_ipvs_sysctls | default({}) }}",
+        {
+            "type": "dict",
+            "description": [
+                "Kernel parameters below C(net.ipv4.vs), such as C(sloppy_tcp), by that short name."
+                " They go before the defaults, which are C(expire_nodest_conn) 1,"
+                " C(expire_quiescent_template) 1 and C(conn_reuse_mode) 1."
+            ],
         },
     ),
     "director_writable_paths": (
@@ -90,6 +105,22 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
                 "Fail before anything is changed if an interface of the configuration does not"
                 " exist. Turn it off if the interface comes later; the instance then waits for it."
             ],
+        },
+    ),
+    "director_verify_real_servers": (
+        True,
+        {
+            "type": "bool",
+            "description": ["Try out from the director whether the real servers are prepared."],
+        },
+    ),
+    "director_verify_kinds": (
+        ["DR", "TUN", "NAT"],
+        {
+            "type": "list",
+            "elements": "str",
+            "choices": ["DR", "TUN", "NAT"],
+            "description": ["Forwarding methods to try out."],
         },
     ),
     "director_settle_timeout": (
@@ -131,6 +162,15 @@ def argument_specs() -> str:
                 "description": [
                     "Prepares the host and unpacks the agent, without making it the current release"
                     " and without touching a running one."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "verify": {
+                "short_description": "See from a director whether real servers are prepared",
+                "description": [
+                    "Changes nothing. Fails saying which real server does what it must not."
                 ],
                 "author": ["The lvs.cluster developers"],
                 "version_added": "0.1.0",

@@ -24,6 +24,7 @@ role = "client"
 services = ["nginx"]
 memory_mib = 512
 addresses.inside = "192.168.1.3/16"
+addresses6.inside = "2001:db8::3/64"
 """
 
 
@@ -75,6 +76,13 @@ def test_memory_and_management_interface_are_filled_in() -> None:
     assert one.interface("inside") is one.interface("eno2")
 
 
+def test_an_ipv6_address_is_beside_the_other() -> None:
+    one, two = parse().hosts
+    assert one.interface("inside").address6 is None
+    assert str(two.interface("inside").address6) == "2001:db8::3/64"
+    assert all(host.interface("outside").address6 for host in topology.load("seed").hosts)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -84,6 +92,8 @@ def test_memory_and_management_interface_are_filled_in() -> None:
         ("172.16.1.9/16", "172.16.1.9", r"hosts\.one\.addresses\.outside: .*172\.16\.1\.9'"),
         ("172.16.1.9/16", "172.16.1.900/16", r"hosts\.one\.addresses\.outside"),
         ("192.168.1.3/16", "192.168.1.100/16", r"192\.168\.1\.100 belongs to one"),
+        ("2001:db8::3/64", "2001:db8::3", r"hosts\.two\.addresses6\.inside: an IPv6 address"),
+        ("addresses6.inside", "addresses6.outside", r"hosts\.two\.addresses6\.outside: unknown"),
         ("addresses.outside", "addresses.elsewhere", r"hosts\.one\.addresses\.elsewhere: unknown"),
         ("[hosts.two]", '[hosts."two-2"]', r"hosts\.two-2: a name is"),
         ("[hosts.two]", "[hosts.twelveletter2]", r"hosts\.twelveletter2: a name is 1 to 12"),

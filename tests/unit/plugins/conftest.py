@@ -3,30 +3,14 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
-import shutil
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from collection_path import REPOSITORY, make_importable
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def _make_importable() -> None:
-    """Python finds `ansible_collections.lvs.cluster` through a link to this checkout."""
-    root = Path(tempfile.mkdtemp(prefix="lvs-collections-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)  # the link, not what it points to
-    (root / "ansible_collections" / "lvs").mkdir(parents=True)
-    (root / "ansible_collections" / "lvs" / "cluster").symlink_to(REPOSITORY)
-    sys.path.insert(0, str(root))
-
-
-_make_importable()
+make_importable()
 
 
 class Inventory:
@@ -44,7 +28,8 @@ class Inventory:
             common = yaml.safe_load(shared.read_text()) if shared.exists() else {}
             for host in names:
                 own = yaml.safe_load((folder / "host_vars" / f"{host}.yml").read_text())
-                self.hostvars[host] = copy.deepcopy({**common, **own})
+                before = self.hostvars.get(host, {})
+                self.hostvars[host] = copy.deepcopy({**before, **common, **own})
 
     def everywhere(self, variable: str) -> list[Any]:
         """The variable of each director: as group_vars are, equal but not shared."""
@@ -54,6 +39,26 @@ class Inventory:
 @pytest.fixture
 def lvs_dr() -> Inventory:
     return Inventory("lvs_dr")
+
+
+@pytest.fixture
+def lvs_nat() -> Inventory:
+    return Inventory("lvs_nat")
+
+
+@pytest.fixture
+def lvs_tun() -> Inventory:
+    return Inventory("lvs_tun")
+
+
+@pytest.fixture
+def lvs_dr_ipv6() -> Inventory:
+    return Inventory("lvs_dr_ipv6")
+
+
+@pytest.fixture
+def both_roles() -> Inventory:
+    return Inventory("directors_as_real_servers")
 
 
 @pytest.fixture

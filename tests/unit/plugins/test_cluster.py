@@ -37,13 +37,13 @@ def test_a_real_server_named_like_a_host_takes_the_hosts_address(lvs_dr: Any) ->
 
 def test_an_address_of_its_own_wins_over_the_hosts() -> None:
     base = {"virtual_servers": {"web": {"real_servers": {"rs1": {"ip": "10.0.0.1"}}}}}
-    merged = _cluster.merge_document(base, {}, {"rs1": "172.16.1.3"})
+    merged = _cluster.merge_document(base, {}, {"rs1": ["172.16.1.3"]})
     assert merged["virtual_servers"]["web"]["real_servers"]["rs1"]["ip"] == "10.0.0.1"
 
 
 def test_merging_does_not_change_what_it_merges() -> None:
     base = {"virtual_servers": {"web": {"real_servers": {"rs1": None}}}}
-    _cluster.merge_document(base, {"virtual_servers": {"web": {"port": 80}}}, {"rs1": "10.0.0.1"})
+    _cluster.merge_document(base, {"virtual_servers": {"web": {"port": 80}}}, {"rs1": ["10.0.0.1"]})
     assert base == {"virtual_servers": {"web": {"real_servers": {"rs1": None}}}}
 
 
@@ -62,9 +62,14 @@ def test_the_roles_own_variable_goes_before_the_clusters(lvs_dr: Any) -> None:
 
 def test_a_real_server_answers_for_the_virtual_servers_that_name_it(lvs_dr: Any) -> None:
     cluster = cluster_of(lvs_dr)
-    documents = [_cluster.document(cluster, name) for name in cluster.directors]
-    assert _cluster.virtual_addresses_of(documents, "172.16.1.3") == ["172.16.1.254"]
-    assert _cluster.virtual_addresses_of(documents, "172.16.1.9") == []
+    needs = _cluster.real_server_needs(cluster, "rs1")
+    assert needs == {
+        "virtual_addresses": ["172.16.1.254"],
+        "tunnels": [],
+        "gateways": [],
+        "kernel_modules": [],
+    }
+    assert _cluster.real_server_needs(cluster, "drct1")["virtual_addresses"] == []
 
 
 def test_the_master_of_more_instances_is_touched_last(two_instances: Any) -> None:

@@ -20,7 +20,7 @@ def found(inventory: Any) -> list[_problem.Problem]:
 
 
 @pytest.mark.parametrize(
-    "name", ["single_instance", "two_instances", "lvs_dr", "lvs_dr_persistent"]
+    "name", sorted(each.name for each in (conftest.REPOSITORY / "playbooks/inventories").iterdir())
 )
 def test_the_example_inventories_are_without_fault(name: str) -> None:
     assert found(conftest.Inventory(name)) == []
@@ -91,6 +91,8 @@ def misspelt_real_server(inventory: Any) -> None:
 
 def director_and_real_server(inventory: Any) -> None:
     inventory.groups["lvs_real_servers"].append("drct1")
+    for each in inventory.everywhere("lvs_virtual_servers"):
+        each["web"]["real_servers"]["drct1"] = {"weight": 1}
 
 
 V1 = "lvs_vrrp_instances.VI_1"
@@ -118,13 +120,13 @@ CASES: list[tuple[Callable[[Any], None], str, str]] = [
     (set_variable("drct2", "lvs_host", []), "host_vars drct2: lvs_host", "must be a mapping"),
     (set_variable("drct2", "lvs_interfaces", {"eth0": 1}), "lvs_interfaces.eth0", "must be a list"),
     (set_variable("rs2", "lvs_address", "172.16.1.3"), "rs2: lvs_address", "already that of rs1"),
-    (set_variable("rs2", "lvs_address", "172.16.1.x"), "rs2: lvs_address", "an IPv4 address"),
+    (set_variable("rs2", "lvs_address", "172.16.1.x"), "rs2: lvs_address", "an IP address"),
     (set_web("ip", "172.16.1.253"), "web.ip", "no address of drct1"),
     (set_web("lb_algo", "rrr"), "lvs_virtual_servers.web.lb_algo", "did you mean rr?"),
     (set_web("delay_lop", 3), "lvs_virtual_servers.web.delay_lop", "did you mean delay_loop?"),
     (stray_real_server, "web.real_servers.stray.ip", "lvs_unmanaged_real_servers"),
     (misspelt_real_server, "web.real_servers.rs22", "did you mean rs2?"),
-    (director_and_real_server, "host drct1", "cannot be a real server"),
+    (director_and_real_server, "lvs_sync_daemon", "drct1 is a director and a real server"),
 ]  # fmt: skip
 
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs, _real_server
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,79 @@ def test_strictness_of_all_closes_the_instances_that_do_not_say_otherwise() -> N
     assert _host_needs.vrrp_modules({**strict, "vrrp_instances": {"A": {}}}) == ["nf_tables"]
     lax = {"A": {"strict_mode": False}}
     assert _host_needs.vrrp_modules({**strict, "vrrp_instances": lax}) == []
+
+
+def director(lb_kind: str, *addresses: str, own: str = "10.0.0.9") -> _real_server.Director:
+    real_servers = {f"rs{index}": {"ip": each} for index, each in enumerate(addresses)}
+    server = {"ip": "10.0.0.1", "port": 80, "lb_kind": lb_kind, "real_servers": real_servers}
+    return _real_server.Director(
+        name="d",
+        document={
+            "vrrp_instances": {"V": {"interface": "eth0.5"}},
+            "virtual_servers": {"web": server},
+        },
+        interfaces={},
+        own=frozenset([ipaddress.ip_address(own)]),
+    )
+
+
+IPVS = {
+    "net.ipv4.vs.conn_reuse_mode": "1",
+    "net.ipv4.vs.expire_nodest_conn": "1",
+    "net.ipv4.vs.expire_quiescent_template": "1",
+}
+ROUTER = {
+    "net.ipv4.ip_forward": "1",
+    "net.ipv4.conf.all.send_redirects": "0",
+    "net.ipv4.conf.eth0/5.send_redirects": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("of", "wanted"),
+    [
+        (director("DR", "10.0.0.2"), IPVS),
+        (director("TUN", "10.0.0.2"), IPVS),
+        (director("NAT", "10.0.0.2"), {**IPVS, **ROUTER}),
+        (director("NAT", "2001:db8::2"), {**IPVS, "net.ipv6.conf.all.forwarding": "1"}),
+        # A server on the director itself needs no router.
+        (director("NAT", "127.0.0.1"), IPVS),
+        (director("DR", "10.0.0.9"), {**IPVS, "net.ipv4.vs.backup_only": "1"}),
+    ],
+)
+def test_kernel_parameters_follow_from_the_forwarding_method(
+    of: _real_server.Director, wanted: dict[str, str]
+) -> None:
+    assert _host_needs.sysctls(of, {}, {}) == wanted
+
+
+def test_the_inventory_goes_before_the_usual_kernel_parameters() -> None:
+    found = _host_needs.sysctls(
+        director("DR", "10.0.0.2"), {"expire_nodest_conn": False, "sloppy_tcp": 1}, {"kernel.x": 3}
+    )
+    assert found["net.ipv4.vs.expire_nodest_conn"] == "0"
+    assert found["net.ipv4.vs.sloppy_tcp"] == "1"
+    assert found["kernel.x"] == "3"
+
+
+def test_a_director_without_virtual_servers_sets_nothing_of_ipvs() -> None:
+    idle = _real_server.Director(name="d", document={}, interfaces={}, own=frozenset())
+    assert _host_needs.sysctls(idle, {"sloppy_tcp": 1}, {}) == {}
+
+
+def test_ipvs_modules_are_schedulers_and_engines() -> None:
+    servers = {
+        "a": {"lb_algo": "sh"},
+        "b": {"persistence_engine": "sip"},
+        "c": None,
+    }
+    assert _host_needs.ipvs_modules({"virtual_servers": servers}) == [
+        "ip_vs",
+        "ip_vs_sh",
+        "ip_vs_wlc",
+        "ip_vs_pe_sip",
+    ]
+    assert _host_needs.ipvs_modules({"virtual_servers": {}}) == []
 
 
 def test_no_module_is_needed_of_what_cannot_be_read() -> None:
