@@ -760,8 +760,13 @@ def test_a_program_that_says_another_weight_is_news(run: Run, tmp_path: Path) ->
         status.write_text(text)
         process.until(lambda weight=weight: last(process)["rs"].weight == weight)
         assert last(process)["rs"].up
-    lines = [line for line in process.lines() if "has weight" in line]
-    assert [line.split("has weight ")[1].split(":")[0] for line in lines] == ["10", "20", "3", "0"]
+
+    def told() -> list[str]:
+        lines = [line for line in process.lines() if "has weight" in line]
+        return [line.split("has weight ")[1].split(":")[0] for line in lines]
+
+    process.until(lambda: len(told()) == 4)  # a line comes after its verdict
+    assert told() == ["10", "20", "3", "0"]
 
 
 def test_a_changed_file_counts_at_once_and_moves_state_or_weight(run: Run, tmp_path: Path) -> None:
