@@ -21,6 +21,7 @@ URL = f"http://{VIP}/index.html"
 DIRECTORS = ("drct1", "drct2")
 REAL = {"172.16.1.3:80": "rs1", "172.16.1.4:80": "rs2"}
 SLOW_DOWNLOAD = Path(__file__).with_name("slow_download.py")
+LONG_SESSION = Path(__file__).with_name("long_session.py")
 SERVICE = f"-A -t {VIP}:80 -s rr"
 RS1 = f"-a -t {VIP}:80 -r 172.16.1.3:80 -g -w 1"
 RS2 = f"-a -t {VIP}:80 -r 172.16.1.4:80 -g -w 2"
@@ -120,36 +121,54 @@ def test_with_both_dead_the_sorry_server_answers(lab: Lab, cluster: Cluster) -> 
     )
 
 
-def serving(lab: Lab) -> str | None:
-    """The real server that has an established connection, as drct1's kernel sees it."""
-    shown = lab.run("drct1", "ipvsadm -Lnc").stdout
-    lines = [line.split() for line in shown.splitlines() if "ESTABLISHED" in line]
-    return REAL[lines[0][-1]] if lines else None
+def connections(lab: Lab, director: str) -> dict[str, str]:
+    """The established connections that a director knows: the client's port, and who serves it."""
+    lines = [line.split() for line in lab.run(director, "ipvsadm -Lnc").stdout.splitlines()]
+    rows = [line for line in lines if "ESTABLISHED" in line]
+    return {row[3].rpartition(":")[2]: REAL[row[-1]] for row in rows}
 
 
-def test_a_download_survives_a_reload_that_changes_the_other_servers_weight(
+def with_synchronisation(cluster: Cluster, server: str, weight: int) -> str:
+    """The example's variables with another weight of a real server, and a sync daemon."""
+    variables = cluster.variables("lvs_dr")
+    servers = variables["lvs_virtual_servers"]
+    (name,) = servers
+    servers[name]["real_servers"][server]["weight"] = weight
+    defs = variables.get("lvs_global_defs", {}) | {"lvs_sync_daemon": "eno16777736 inst VI_1"}
+    return json.dumps({"lvs_virtual_servers": servers, "lvs_global_defs": defs})
+
+
+def test_connections_survive_a_reload_the_health_process_and_the_director(
     lab: Lab, cluster: Cluster
 ) -> None:
     for host in REAL.values():
-        lab.run(host, "head -c 8000000 /dev/urandom > /var/www/html/big; sync")
+        lab.run(host, "head -c 10000000 /dev/urandom > /var/www/html/big; sync")
     sums = {lab.run(host, "md5sum < /var/www/html/big").stdout.split()[0] for host in REAL.values()}
-    lab.put("client", "/root/slow_download.py", SLOW_DOWNLOAD.read_text())
-    # About 80 s: longer than the playbook takes on a busy machine.
+    for script in (SLOW_DOWNLOAD, LONG_SESSION):
+        lab.put("client", f"/root/{script.name}", script.read_text())
+    # About 100 s: longer than the playbook takes on a busy machine.
     download = lab.start("client", f"python3 /root/slow_download.py http://{VIP}/big 100000")
-    cluster.wait("the download runs", lambda: bool(serving(lab)))
-    servers = cluster.variables("lvs_dr")["lvs_virtual_servers"]
-    (name,) = servers
-    busy = serving(lab)
-    (other,) = set(REAL.values()) - {busy}
-    servers[name]["real_servers"][other]["weight"] = 7
+    session = lab.start("client", f"python3 /root/long_session.py {URL} 95")
+    cluster.wait("both run", lambda: len(connections(lab, "drct1")) == 2)
+    served = connections(lab, "drct1")
     before = lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout
-    cluster.apply("lvs_dr", "-e", json.dumps({"lvs_virtual_servers": servers}))
+    cluster.apply("lvs_dr", "-e", with_synchronisation(cluster, "rs1", 7))
     for director in DIRECTORS:
         assert any(line.endswith("-w 7") for line in cluster.ipvs(director))
     assert lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout == before
-    assert serving(lab) == busy, "the download must still be on its way, or this shows nothing"
-    assert download.wait(100) == 0
+    lab.run("drct1", "pkill -KILL -f '^lvs-agent: health'")
+    cluster.wait(
+        "the other director knows both", lambda: connections(lab, "drct2") == served, timeout_s=30
+    )
+    assert download.running(), "the download must still be on its way, or this shows nothing"
+    lab.run("drct1", "systemctl stop lvs-agent")
+    cluster.wait("drct2 has the address", lambda: cluster.holders(VIP) == ["drct2"])
+    assert download.running()
+    assert session.running()
+    assert download.wait(120) == 0
     assert download.output().strip() in sums
+    assert session.wait(120) == 0, session.output()
+    lab.run("drct1", "systemctl start lvs-agent")
     cluster.apply("lvs_dr")
 
 
