@@ -127,6 +127,7 @@ def test_a_real_server_finds_its_way_back_after_a_reboot(lab: Lab, cluster: Clus
 def test_a_real_server_without_its_way_back_is_named_and_put_right(
     lab: Lab, cluster: Cluster
 ) -> None:
+    cluster.wait("drct1 has both", lambda: on_one_director(cluster, "drct1"), timeout_s=60)
     lab.run("rs2", "ip route delete default table 5400")
     seen = cluster.playbook("lvs_nat", "--tags", "verify")
     assert not seen.good
