@@ -210,12 +210,10 @@ def _way_back(gateway: dict[str, Any], nat_route: str) -> list[Thing]:
         )
     ]
     for selector in dict.fromkeys(selectors):
-        # SCTP asks for its route before it knows its address (sctp_v4_get_dst in net/sctp).
-        source = "all" if "sctp" in selector else address
         found.append(
-            _rule(ip, _SPECIFIC, source, f"{selector} lookup main suppress_prefixlength 0")
+            _rule(ip, _SPECIFIC, address, f"{selector} lookup main suppress_prefixlength 0")
         )
-        found.append(_rule(ip, _BEFORE_MAIN, source, f"{selector} lookup {TABLE}"))
+        found.append(_rule(ip, _BEFORE_MAIN, address, f"{selector} lookup {TABLE}"))
     found.append(_rule(ip, _AFTER_MAIN, address, f" lookup {TABLE}"))
     return found
 

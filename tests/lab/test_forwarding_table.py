@@ -95,6 +95,9 @@ def combinations() -> list[Combination]:
         found.append(made)
 
     for method, protocol, families in itertools.product(METHODS, PROTOCOLS, FAMILIES):
+        # SCTP by NAT over IPv4 does not work yet (docs/forwarding.md).
+        if (method, protocol, families) == ("NAT", "SCTP", (4, 4)):
+            continue
         # Only a tunnel carries one family in the other.
         if families[0] == families[1] or method.startswith("TUN"):
             add(method, protocol, families, "rr")

@@ -121,12 +121,6 @@ def test_a_service_of_all_ports_has_a_rule_without_one() -> None:
     assert "rule pref 5401 from 192.168.1.3 ipproto udp lookup 5400" in found
 
 
-def test_sctp_is_told_by_its_port_alone() -> None:
-    service = {"protocol": "sctp", "port": 9}
-    found = whats(gateways=[{**NAT, "services": [service]}])
-    assert "rule pref 5401 from all ipproto sctp sport 9 lookup 5400" in found
-
-
 def test_kernel_modules_are_those_of_the_tunnels() -> None:
     listed = [tunnel(type="gue", port=6080), tunnel(type="gre", address="2001:db8::3")]
     assert _network_plan.kernel_modules(listed) == ["fou", "ip6_gre", "ipip"]
