@@ -224,8 +224,8 @@ def _selector(service: dict[str, Any]) -> str:
     return f" ipproto {service['protocol']} sport {service['port']}"
 
 
-def _rule(ip: str, priority: str, address: str, rest: str) -> Thing:
-    rule = f"pref {priority} from {address}{rest}"
+def _rule(ip: str, priority: str, source: str, rest: str) -> Thing:
+    rule = f"pref {priority} from {source}{rest}"
     return Thing(
         what=f"rule {rule}",
         slot=f"rule {rule}",

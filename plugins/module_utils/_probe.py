@@ -106,7 +106,15 @@ class _Batch:
                 self._send(trial)
             # All of the time, even when everything is answered: who answers ARP may be slower.
             self._collect(trials, time.monotonic() + _ROUND_S)
+        # A router that has just started takes its addresses back, perhaps in the middle of this.
+        self._own = _own_addresses(self._module, self._ip)
         for trial in trials:
+            if trial.probe["kind"] == "NAT" and not self._inside(trial.probe):
+                self._result.skipped.append(
+                    f"{trial.probe['real_server']}: {trial.probe['gateway']} has moved to another"
+                    " director meanwhile"
+                )
+                continue
             address = ipaddress.ip_address(trial.probe["virtual_address"])
             seen = _probe_words.Seen(
                 source=str(trial.way.source),

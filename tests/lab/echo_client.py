@@ -12,7 +12,7 @@ import socket
 import sys
 
 ATTEMPTS = 6
-TIMEOUT_S = 2.0
+TIMEOUT_S = 7.0  # two of SCTP's first repetitions, 3 s apart
 KINDS = {
     "TCP": (socket.SOCK_STREAM, 0),
     "UDP": (socket.SOCK_DGRAM, 0),

@@ -92,12 +92,12 @@ def test_what_is_no_answer_of_the_service_goes_its_own_way(lab: Lab) -> None:
 
 def test_a_lost_cable_outside_moves_the_inner_address_too(lab: Lab, cluster: Cluster) -> None:
     cluster.wait("drct1 has both", lambda: on_one_director(cluster, "drct1"), timeout_s=30)
-    lab.link("drct1", "eno16777736", "down")
+    lab.link("drct1", "eno16777736", False)
     try:
         cluster.wait("drct2 has both", lambda: on_one_director(cluster, "drct2"))
         assert set(answers(lab, 6)) == {"rs1", "rs2"}
     finally:
-        lab.link("drct1", "eno16777736", "up")
+        lab.link("drct1", "eno16777736", True)
     cluster.wait("drct1 has both again", lambda: on_one_director(cluster, "drct1"), timeout_s=30)
 
 
@@ -127,6 +127,7 @@ def test_a_real_server_finds_its_way_back_after_a_reboot(lab: Lab, cluster: Clus
 def test_a_real_server_without_its_way_back_is_named_and_put_right(
     lab: Lab, cluster: Cluster
 ) -> None:
+    cluster.wait("drct1 has both", lambda: on_one_director(cluster, "drct1"), timeout_s=60)
     lab.run("rs2", "ip route delete default table 5400")
     seen = cluster.playbook("lvs_nat", "--tags", "verify")
     assert not seen.good

@@ -39,6 +39,7 @@ NEEDS: dict[str, list[Any]] = {
             "services": [
                 {"protocol": "tcp", "port": 80},
                 {"protocol": "udp", "port": 0},
+                {"protocol": "sctp", "port": 9},
             ],
         },
         {
