@@ -137,7 +137,8 @@ def _first_line(error: _host.HostError) -> str:
 
 
 def _take_away(host: Host, things: list[Thing]) -> None:
-    for thing in things:
+    """Backwards: a device takes its addresses with it."""
+    for thing in reversed(things):
         if thing.what in host.state.have:
             host.run(thing.stop)
 

@@ -61,6 +61,27 @@ def test_an_address_line(line: str, expected: VirtualAddress) -> None:
     assert address(f"{line} dev eth0") == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "lifetime"),
+    [
+        ("2001:db8::9/64", 0),
+        ("2001:db8::9", 0),
+        ("2001:db8::9/64 preferred_lft forever", None),
+        ("2001:db8::9/64 mngtmpaddr", None),
+        ("10.0.0.9/24", None),
+    ],
+)
+def test_the_host_itself_sends_nothing_from_a_virtual_address_of_ipv6(
+    line: str, lifetime: int | None
+) -> None:
+    values = {"virtual_router_id": 51, "virtual_ipaddress": ["fe80::51/64"], "interface": "eth0"}
+    if ":" not in line:
+        values["virtual_ipaddress"] = []
+    values["virtual_ipaddress"].append(line)
+    (instance,) = loaded(vrrp_instances={"A": values}).vrrp_instances
+    assert instance.addresses[-1].preferred_lft_s == lifetime
+
+
 def test_an_address_mapping_is_the_same_as_its_line() -> None:
     assert address("2001:db8::9/64 -nodad dev eth1 preferred_lft 5") == address(
         {"address": "2001:db8::9/64", "nodad": False, "dev": "eth1", "preferred_lft": 5}

@@ -26,20 +26,27 @@ def virtual_address(
     values: dict[str, Any], instance: dict[str, Any], global_defs: dict[str, Any]
 ) -> VirtualAddress:
     """An address of an instance, excluded ones too."""
-    return _address(values, device(values, instance, global_defs))
+    # The newest address of a network is the source of what the host itself sends there (RFC 6724
+    # leaves it open, net/ipv6/addrconf.c decides): the checks of real servers, which have the
+    # virtual address too and would answer themselves.
+    six = family_of(values["address"][0]) == 6
+    usual = 0 if six and not values["mngtmpaddr"] else "forever"
+    return _address(values, device(values, instance, global_defs), usual)
 
 
 def static_address(values: dict[str, Any]) -> VirtualAddress:
     """An address of static_ipaddress; the rules saw to its dev."""
-    return _address(values, values["dev"])
+    address, prefix_length = values["address"]
+    # With a full prefix it would be chosen as source for everything: RFC 6724, rule 2.
+    usual = 0 if family_of(address) == 6 and prefix_length == 128 else "forever"
+    return _address(values, values["dev"], usual)
 
 
-def _address(values: dict[str, Any], interface: str) -> VirtualAddress:
+def _address(values: dict[str, Any], interface: str, usual_lifetime: int | str) -> VirtualAddress:
     address, prefix_length = values["address"]
     six = family_of(address) == 6
     link_local = six and ipaddress.IPv6Address(address).is_link_local
-    # An address with a full prefix would be chosen as source for everything: RFC 6724, rule 2.
-    lifetime = or_else(values["preferred_lft"], 0 if six and prefix_length == 128 else "forever")
+    lifetime = or_else(values["preferred_lft"], usual_lifetime)
     return VirtualAddress(
         address=address,
         prefix_length=prefix_length,

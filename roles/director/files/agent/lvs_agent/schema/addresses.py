@@ -80,7 +80,8 @@ VIRTUAL_IPADDRESS = Block(
             kind=Kind.LIFETIME,
             doc="For how long it is a preferred source address; 0: it is deprecated at once, so"
             " that connections of the host itself do not start from it.",
-            default_doc="0 for IPv6 with prefix length 128, else forever",
+            default_doc="0 for virtual IPv6 addresses (but with mngtmpaddr), and for static ones"
+            " with prefix length 128, else forever",
         ),
         _NO_TRACK,
     ),
