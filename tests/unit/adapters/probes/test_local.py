@@ -87,14 +87,18 @@ def test_the_next_try_waits_until_the_last_ones_program_is_gone(
     assert log.read_text().split() == ["start", "start"]
 
 
-def test_no_more_than_so_many_run_at_a_time(driver: Any) -> None:
-    probes = [driver.probe(misc(f"sleep 0.3; exit {n % 2}")) for n in range(RUNNING_LIMIT + 5)]
+def test_no_more_than_so_many_run_at_a_time(driver: Any, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    wait = f"until test -e {go}; do sleep 0.02; done"
+    probes = [driver.probe(misc(f"{wait}; exit {n % 2}")) for n in range(RUNNING_LIMIT + 5)]
     for probe in probes:
         probe.start()
     most = 0
     while len(driver.results) < len(probes):
         driver.turn(0.02)
         most = max(most, len(driver.programs))
+        if most >= RUNNING_LIMIT:
+            go.touch()
     assert most == RUNNING_LIMIT
 
 
