@@ -178,13 +178,14 @@ def changes_are_made_in_place(bench: Bench) -> None:
     process = bench.start(document(web=web()))
     bench.becomes(SERVICE, RS1, RS2)
     watched = Watch(bench)
-    process.reconfigure(document(web=web(weights=(5, 0))))
-    bench.becomes(SERVICE, RS1.replace("-w 1", "-w 5"), RS2.replace("-w 2", "-w 0"))
-    changed = web(weights=(5,), lb_algo="wrr", persistence_timeout=60)
-    process.reconfigure(document(web=changed))
-    bench.becomes("-A -t 192.0.2.80:80 -s wrr -p 60", RS1.replace("-w 1", "-w 5"))
-    process.reconfigure(document(web=web()))
-    bench.becomes(SERVICE, RS1, RS2)
+    for _ in range(4):  # the watcher has to have its turns beside it
+        process.reconfigure(document(web=web(weights=(5, 0))))
+        bench.becomes(SERVICE, RS1.replace("-w 1", "-w 5"), RS2.replace("-w 2", "-w 0"))
+        changed = web(weights=(5,), lb_algo="wrr", persistence_timeout=60)
+        process.reconfigure(document(web=changed))
+        bench.becomes("-A -t 192.0.2.80:80 -s wrr -p 60", RS1.replace("-w 1", "-w 5"))
+        process.reconfigure(document(web=web()))
+        bench.becomes(SERVICE, RS1, RS2)
     assert watched.end() > 10, "the watcher saw too little to tell"
 
 
