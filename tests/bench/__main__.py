@@ -172,12 +172,13 @@ def main() -> int:
     rounds, seconds = (3, 10) if options.quick else (10, 60)
     found: dict[str, dict[str, Series]] = {}
     with tempfile.TemporaryDirectory(prefix="lvs-bench-") as scratch:
-        found |= play(
-            s for s in scenarios(rounds, seconds, Path(scratch)) if options.only in s.name
-        )
-    if any(options.only in one.name for one in on_the_lab(1, Lab("bench", topology="solo"))):
-        with lvs.host() as lab:
-            found |= play(s for s in on_the_lab(max(2, rounds // 3), lab) if options.only in s.name)
+        here = scenarios(rounds, seconds, Path(scratch))
+        found |= play(one for one in here if options.only in one.name)
+    lab = Lab(lvs.NAME, topology="solo")
+    there = [one for one in on_the_lab(max(2, rounds // 3), lab) if options.only in one.name]
+    if there:
+        with lvs.up(lab):
+            found |= play(there)
     if not found:
         parser.error(f"no scenario is called {options.only}")
     print(report.table(found))
