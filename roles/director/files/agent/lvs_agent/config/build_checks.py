@@ -6,8 +6,10 @@ Owns what a check takes from its real server, and that from its virtual server.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
@@ -28,54 +30,108 @@ from lvs_agent.core.checks import (
     UdpCheck,
 )
 from lvs_agent.schema import CHECK_NAMES
+from lvs_agent.schema.checks_common import REAL_SERVER_PACE
 
 Values = dict[str, Any]
 _DAY_NS = 86_400_000_000_000
 
 
-def checks(values: Values, port: int, server: Values, document: Values) -> tuple[Check, ...]:
-    """The checks of the real server `values`, each once: its own replace those said once at the
-    virtual server."""
-    real = values | {"port": port}
-    return _checks(values, real, server, document) or _checks(server, real, server, document)
+# What a real server may say for the checks of its virtual server.
+_said = itemgetter(*(option.name for option in REAL_SERVER_PACE))
+_all_kinds = itemgetter(*CHECK_NAMES)
 
 
-def own_checks(values: Values, port: int, server: Values, document: Values) -> tuple[Check, ...]:
-    """The checks said at `values` itself, a real server or a sorry server."""
-    return _checks(values, values | {"port": port}, server, document)
+class _Recipe(NamedTuple):
+    """A check but for the address and port of its real server: a virtual server says it once, for
+    up to 65,536 of them. `place` is what the check says in their place, if anything; None: it is
+    not about the network."""
+
+    kind: Callable[..., Check]
+    options: Values
+    place: tuple[str | None, int | None] | None = None
+
+    def made(self, address: str, port: int) -> Check:
+        """The check of the real server with this address and port."""
+        if self.place is None:
+            return self.kind(**self.options)
+        own_address, own_port = self.place
+        return self.kind(
+            address=own_address or address, port=or_else(own_port, port), **self.options
+        )
 
 
-def _checks(holder: Values, real: Values, server: Values, document: Values) -> tuple[Check, ...]:
-    # There may be 65,536 of them: the nine kinds are looked through once.
-    kinds = [name for name in CHECK_NAMES if holder[name]]
-    found = [
-        _check(name, check, real, server, document) for name in kinds for check in holder[name]
-    ]
+class ChecksOf:
+    """The checks of the real servers and sorry servers of one virtual server."""
+
+    def __init__(self, server: Values, document: Values) -> None:
+        self._server = server
+        self._document = document
+        self._shared = any(_all_kinds(server))
+        self._recipes: dict[tuple[Any, ...], list[_Recipe]] = {}
+
+    def real_server(self, values: Values, port: int) -> tuple[Check, ...]:
+        """Each once; a real server's own replace those said once at the virtual server."""
+        if any(_all_kinds(values)):
+            return self.own(values, port)
+        if not self._shared:
+            return ()
+        said = _said(values)
+        if said not in self._recipes:
+            self._recipes[said] = self._said_at(self._server, values)
+        return _made(self._recipes[said], values, port)
+
+    def own(self, values: Values, port: int) -> tuple[Check, ...]:
+        """Those said at `values` itself, a real server or a sorry server; each once."""
+        return _made(self._said_at(values, values), values, port)
+
+    def _said_at(self, holder: Values, real: Values) -> list[_Recipe]:
+        return [
+            _recipe(name, check, real, self._server, self._document)
+            for name, found in zip(CHECK_NAMES, _all_kinds(holder), strict=True)
+            for check in found
+        ]
+
+
+def _made(recipes: list[_Recipe], real: Values, port: int) -> tuple[Check, ...]:
+    found = [recipe.made(real["ip"], port) for recipe in recipes]
     return tuple(found if len(found) < 2 else dict.fromkeys(found))
 
 
-def _check(name: str, check: Values, real: Values, server: Values, document: Values) -> Check:
+def _recipe(name: str, check: Values, real: Values, server: Values, document: Values) -> _Recipe:
+    pace = _pace(check, real, server)
     match name:
         case "misc_check":
-            return _misc(check, _pace(check, real, server), document)
+            return _Recipe(MiscCheck, _misc(check, pace, document))
         case "file_check":
-            return _file(check, _pace(check, real, server), document)
-    common = _network(check, real, server)
+            return _Recipe(FileCheck, _file(check, pace, document))
+    kind, options = _network(name, check, real, server)
+    # A check without the option has no port at all (PING_CHECK).
+    place = check["connect_ip"], check.get("connect_port", 0)
+    common = {
+        "connect_timeout_ns": nanoseconds(_inherited("connect_timeout", check, real, server)),
+        "source": _source(check),
+    }
+    return _Recipe(kind, pace | common | options, place)
+
+
+def _network(
+    name: str, check: Values, real: Values, server: Values
+) -> tuple[Callable[..., Check], Values]:
     match name:
         case "http_get":
-            return _http(check, common, real, server)
+            return HttpCheck, _http(check, real, server)
         case "ssl_get":
-            return _http(check, common | {"tls": _tls(check)}, real, server)
+            return HttpCheck, _http(check, real, server) | {"tls": _tls(check)}
         case "tcp_check":
-            return TcpCheck(**common)
+            return TcpCheck, {}
         case "ping_check":
-            return PingCheck(**common)
+            return PingCheck, {}
         case "udp_check":
-            return UdpCheck(payload=check["payload"] or b"", reply=_reply(check), **common)
+            return UdpCheck, {"payload": check["payload"] or b"", "reply": _reply(check)}
         case "smtp_check":
-            return SmtpCheck(helo_name=check["helo_name"], **common)
+            return SmtpCheck, {"helo_name": check["helo_name"]}
         case "dns_check":
-            return DnsCheck(name=check["name"], type=check["type"], **common)
+            return DnsCheck, {"name": check["name"], "type": check["type"]}
     raise AssertionError(name)
 
 
@@ -103,17 +159,6 @@ def _pace(check: Values, real: Values, server: Values) -> Values:
     }
 
 
-def _network(check: Values, real: Values, server: Values) -> Values:
-    return {
-        "address": or_else(check["connect_ip"], real["ip"]),
-        # A check without the option has no port at all (PING_CHECK).
-        "port": or_else(check["connect_port"], real["port"]) if "connect_port" in check else 0,
-        "connect_timeout_ns": nanoseconds(_inherited("connect_timeout", check, real, server)),
-        "source": _source(check),
-        **_pace(check, real, server),
-    }
-
-
 def _source(check: Values) -> Source | None:
     address, port, interface = check["bindto"], check.get("bind_port"), check["bind_if"]
     if address is None and port is None and interface is None:
@@ -121,9 +166,9 @@ def _source(check: Values) -> Source | None:
     return Source(address=address, port=port or 0, interface=interface)
 
 
-def _http(check: Values, common: Values, real: Values, server: Values) -> HttpCheck:
+def _http(check: Values, real: Values, server: Values) -> Values:
     urls = tuple(_url(url, _inherited("virtualhost", url, real, server)) for url in check["url"])
-    return HttpCheck(urls=_shared(urls), version=check["http_protocol"], **common)
+    return {"urls": _shared(urls), "version": check["http_protocol"]}
 
 
 @lru_cache(maxsize=1024)
@@ -181,22 +226,20 @@ def _reply(check: Values) -> Reply | None:
     )
 
 
-def _misc(check: Values, pace: Values, document: Values) -> MiscCheck:
+def _misc(check: Values, pace: Values, document: Values) -> Values:
     timeout = check["misc_timeout"]
-    return MiscCheck(
-        argv=check["misc_path"],
-        timeout_ns=pace["delay_loop_ns"] if timeout is None else nanoseconds(timeout),
-        dynamic=check["misc_dynamic"],
-        secure=document["global_defs"]["enable_script_security"],
-        **pace,
-    )
+    return pace | {
+        "argv": check["misc_path"],
+        "timeout_ns": pace["delay_loop_ns"] if timeout is None else nanoseconds(timeout),
+        "dynamic": check["misc_dynamic"],
+        "secure": document["global_defs"]["enable_script_security"],
+    }
 
 
-def _file(check: Values, pace: Values, document: Values) -> FileCheck:
-    return FileCheck(
-        name=check["track_file"],
-        path=document["vrrp_track_files"][check["track_file"]]["file"],
-        weight=check["weight"],
-        reverse=check["reverse"],
-        **pace,
-    )
+def _file(check: Values, pace: Values, document: Values) -> Values:
+    return pace | {
+        "name": check["track_file"],
+        "path": document["vrrp_track_files"][check["track_file"]]["file"],
+        "weight": check["weight"],
+        "reverse": check["reverse"],
+    }

@@ -12,6 +12,7 @@ from lvs_agent.config import build_checks, build_quorum, derive_ipvs, derive_quo
 from lvs_agent.config.derive import or_else
 from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
+from lvs_agent.core.policy import ServerPolicy
 
 _BITS = {4: 32, 6: 128}
 
@@ -20,10 +21,8 @@ def virtual_server(name: str, values: dict[str, Any], document: dict[str, Any]) 
     """The virtual server with these values, of this document."""
     services = derive_ipvs.services(values, document["virtual_server_groups"])
     port = derive_ipvs.common_port(services)
-    real_servers = tuple(
-        _real_server(real_name, real, values, port, document)
-        for real_name, real in values["real_servers"].items()
-    )
+    checks = build_checks.ChecksOf(values, document)
+    real_servers = _real_servers(values, port, checks, document)
     return VirtualServer(
         name=name,
         protocol=values["protocol"],
@@ -31,7 +30,7 @@ def virtual_server(name: str, values: dict[str, Any], document: dict[str, Any]) 
         settings=_settings(values, services),
         real_servers=real_servers,
         sorry_servers=tuple(
-            _sorry_server(name, one, values, port, document)
+            _sorry_server(name, one, values, port, checks)
             for name, one in derive_quorum.sorry_names(values["sorry_server"]).items()
         ),
         group=values["group"],
@@ -54,27 +53,42 @@ def _settings(values: dict[str, Any], services: tuple[ServiceKey, ...]) -> Servi
     )
 
 
-def _real_server(
-    name: str,
-    values: dict[str, Any],
+def _real_servers(
     server: dict[str, Any],
     usual_port: int,
+    checks: build_checks.ChecksOf,
     document: dict[str, Any],
-) -> RealServer:
-    port = values["port"] or usual_port
-    forwarding, tunnel = derive_ipvs.forwarding(values, server)
-    return RealServer(
-        name=name,
-        address=values["ip"],
-        port=port,
-        weight=or_else(values["weight"], server["weight"]),
-        checks=build_checks.checks(values, port, server, document),
-        forwarding=forwarding,
-        tunnel=tunnel,
-        upper_threshold=values["uthreshold"],
-        lower_threshold=values["lthreshold"],
-        policy=build_quorum.server_policy(values, server, document["global_defs"]),
-    )
+) -> tuple[RealServer, ...]:
+    """There may be 65,536 of them: those that say the same share their policy."""
+    policies: dict[tuple[Any, ...], ServerPolicy] = {}
+    usual_forwarding = derive_ipvs.forwarding(server, server)
+    usual_weight = server["weight"]
+    found = []
+    for name, values in server["real_servers"].items():
+        said = build_quorum.said(values)
+        if said not in policies:
+            policies[said] = build_quorum.server_policy(values, server, document["global_defs"])
+        port = values["port"] or usual_port
+        forwarding, tunnel = (
+            usual_forwarding
+            if values["lb_kind"] is None
+            else derive_ipvs.forwarding(values, server)
+        )
+        found.append(
+            RealServer(
+                name=name,
+                address=values["ip"],
+                port=port,
+                weight=or_else(values["weight"], usual_weight),
+                checks=checks.real_server(values, port),
+                forwarding=forwarding,
+                tunnel=tunnel,
+                upper_threshold=values["uthreshold"],
+                lower_threshold=values["lthreshold"],
+                policy=policies[said],
+            )
+        )
+    return tuple(found)
 
 
 def _sorry_server(
@@ -82,7 +96,7 @@ def _sorry_server(
     values: dict[str, Any],
     server: dict[str, Any],
     usual_port: int,
-    document: dict[str, Any],
+    checks: build_checks.ChecksOf,
 ) -> SorryServer:
     port = values["port"] or usual_port
     forwarding, tunnel = derive_ipvs.forwarding(values, server)
@@ -90,7 +104,7 @@ def _sorry_server(
         name=name,
         address=values["ip"],
         port=port,
-        checks=build_checks.own_checks(values, port, server, document),
+        checks=checks.own(values, port),
         forwarding=forwarding,
         tunnel=tunnel,
     )

@@ -7,6 +7,7 @@ Owns what a real server takes from its virtual server, and both from global_defs
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from lvs_agent.config.derive import or_else
@@ -33,6 +34,10 @@ def pool_policy(
         quorum_down=_command(server["quorum_down"], global_defs),
         mail=_mails(server, global_defs),
     )
+
+
+# What a real server may say of its policy: those that say the same have the same.
+said = itemgetter("inhibit_on_failure", "notify_up", "notify_down", "smtp_alert")
 
 
 def server_policy(real: Values, server: Values, global_defs: Values) -> ServerPolicy:

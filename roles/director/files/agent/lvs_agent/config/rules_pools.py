@@ -35,18 +35,24 @@ def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Repor
     _unique(server, keys, path, report)
     families = {key.family for key in keys}
     family = families.pop() if len(families) == 1 else None
+    usual_method, _ = derive_ipvs.forwarding(server, server)
     mixed: str | None = None
+    # There may be 65,536: what most of them do not say costs nothing here.
     for where, holder in _holders(server, path):
+        method, address = usual_method, holder["ip"]
         if holder["lb_kind"] is not None:
             _tunnel(holder["lb_kind"], f"{where}.lb_kind", report)
-        method, _ = derive_ipvs.forwarding(holder, server)
-        _address(holder["ip"], f"{where}.ip", report)
-        _port(holder["port"], method, keys, f"{where}.port", report)
-        if family_of(holder["ip"]) != family:
+            method, _ = derive_ipvs.forwarding(holder, server)
+        if _SPECIAL.match(address):
+            _address(address, f"{where}.ip", report)
+        if holder["port"] is not None:
+            _port(holder["port"], method, keys, f"{where}.port", report)
+        if family_of(address) != family:
             mixed = mixed or f"{where}.ip"
-            _mixed(holder["ip"], method, f"{where}.ip", report)
+            _mixed(address, method, f"{where}.ip", report)
     for name, real in server["real_servers"].items():
-        _thresholds(real, f"{path}.real_servers.{name}", report)
+        if real["lthreshold"]:
+            _thresholds(real, f"{path}.real_servers.{name}", report)
     for where, name in _checks_without_port(server, derive_ipvs.common_port(keys), path).items():
         report(where, f"is required: the real server {name} has no port to check; set it")
     return mixed
@@ -85,7 +91,7 @@ def _unique(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Rep
             report(where, f"{endpoint} is already {other}; remove one of the two")
         if not endpoint.port:
             without_port[endpoint.address] = where
-    for endpoint, where in seen.items():
+    for endpoint, where in seen.items() if without_port else ():
         if endpoint.port and endpoint.address in without_port and len(keys) > 1:
             report(
                 where,
@@ -95,11 +101,11 @@ def _unique(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Rep
 
 
 def _port(
-    port: int | None, method: str, keys: tuple[ServiceKey, ...], path: str, report: Report
+    port: int, method: str, keys: tuple[ServiceKey, ...], path: str, report: Report
 ) -> None:
     """Only NAT changes packets. Behind a firewall mark the port is that of the checks."""
     for key in keys:
-        if port is None or port == key.port or key.mark:
+        if port == key.port or key.mark:
             continue
         if method != "NAT":
             name = "direct routing" if method == "DR" else "a tunnel"
@@ -113,8 +119,6 @@ def _port(
 
 def _address(text: str, path: str, report: Report) -> None:
     """net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_new_dest(): unicast, and not of one link alone."""
-    if not _SPECIAL.match(text):
-        return
     address = ipaddress.ip_address(text)
     if address.is_multicast or address.is_unspecified:
         report(path, f"{text} is the address of no host; use the real server's own")

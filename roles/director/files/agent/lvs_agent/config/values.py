@@ -38,6 +38,9 @@ _IP_PROTOCOLS = {
 
 def number(option: Option, value: Any, path: str, report: Report) -> Any:
     """A whole number, seconds or milliseconds within the option's bounds."""
+    low, high = option.minimum, option.maximum
+    if type(value) is int and low is not None and high is not None and low <= value <= high:
+        return value  # as nearly all are, and there may be 65,536
     if option.true_means is not None and isinstance(value, bool):
         return option.true_means if value else 0
     whole = option.kind is Kind.INTEGER

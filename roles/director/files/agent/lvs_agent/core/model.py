@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings, Tunnel
@@ -393,11 +394,13 @@ class SyncGroup:
     notify: Notify = Notify()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealServer:
+class RealServer(NamedTuple):
     """A real server of one virtual server; up when all `checks` pass, or when it has none.
 
     `port` 0: that of each service. `forwarding` "NAT", "DR" or "TUN"; thresholds of 0 are none.
+
+    A named tuple, not a dataclass: there may be 65,536, which are made, compared and handed to other
+    processes with every reload, and a tuple does that in C.
     """
 
     name: str
