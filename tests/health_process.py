@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lvs_agent.config import load
+from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import (
     Heartbeat,
     LogLine,
@@ -135,7 +136,7 @@ class Process:
 
     def reconfigure(self, document: dict[str, Any], generation: int) -> None:
         self.told.clear()
-        self.send(Reconfigure(generation=generation, document=json.dumps(document)))
+        self.send(Reconfigure(generation=generation, config=pack(load(json.dumps(document)))))
         self.until(lambda: VerdictsComplete(generation=generation) in self.told)
 
     def verdicts(self, name: str) -> list[tuple[bool, bool]]:

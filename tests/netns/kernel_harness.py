@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lvs_agent import config as configuration
+from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import (
     Hold,
     HoldApplied,
@@ -183,7 +184,8 @@ class KernelProcess:
 
     def reconfigure(self, document: dict[str, Any]) -> None:
         self.generation += 1
-        self.supervisor.send(Reconfigure(generation=self.generation, document=json.dumps(document)))
+        config = configuration.load(json.dumps(document))
+        self.supervisor.send(Reconfigure(generation=self.generation, config=pack(config)))
 
     def report(self) -> dict[str, Any]:
         self.sequence += 1

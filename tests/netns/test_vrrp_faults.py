@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from lvs_agent.config import load
+from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import AddressesLost, LinkState, Reconfigure
 from lvs_agent.core.vrrp.packet import MAX_ADDRESSES, SECOND_NS, encode_datagram
 from netns.vrrp_harness import Lan, Node, eventually
@@ -200,7 +202,8 @@ def down(node: Node) -> None:
 
 
 def reload(node: Node, new: dict[str, object]) -> None:
-    node.from_supervisor(Reconfigure(generation=2, document=json.dumps(new)))
+    config = pack(load(json.dumps(new)))
+    node.from_supervisor(Reconfigure(generation=2, config=config))
 
 
 def test_reload_keeps_the_state_and_applies_the_priority(lan: Lan) -> None:

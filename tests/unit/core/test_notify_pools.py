@@ -177,7 +177,7 @@ def test_new_names_are_no_news() -> None:
     before = web(11)
     (one,) = before.real_servers
     renamed = replace(
-        before, name="renamed", services=(OTHER, WEB), real_servers=(replace(one, name="a"),)
+        before, name="renamed", services=(OTHER, WEB), real_servers=(one._replace(name="a"),)
     )
     assert notifications.update(config(renamed)) == ()
     assert notifications.told(verdict("a", up=False, of="renamed")) == ()

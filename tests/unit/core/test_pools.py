@@ -106,7 +106,7 @@ def test_weight_of_a_check_goes_with_the_check() -> None:
     bench.tell("rs11", up=True, weight=9)
     bench.reload(server(real(11, 4)))
     assert bench.weights() == {"11": 9}
-    other = replace(real(11, 4), checks=(check("192.0.2.11", 8080),))
+    other = real(11, 4)._replace(checks=(check("192.0.2.11", 8080),))
     bench.reload(server(other))
     assert bench.weights() == {"11": 4}
     bench.tell("rs11", up=True, weight=9)
@@ -334,7 +334,7 @@ def test_any_history_keeps_the_quorum_of_the_model_and_never_an_empty_pool(
                 history.verdict(one, other)
             case "weight":
                 changed = tuple(
-                    replace(each, weight=other) if each.name == f"rs{one}" else each
+                    each._replace(weight=other) if each.name == f"rs{one}" else each
                     for each in now.real_servers
                 )
                 history.reload(replace(now, real_servers=changed))

@@ -229,16 +229,14 @@ def test_back_off_keeps_the_watchdog_fed_but_a_stuck_child_does_not() -> None:
 
 
 def reconfigure(supervision: Supervision, now_ns: int = 0) -> tuple[Action, ...]:
-    documents = {name: f"document of {name}" for name in NAMES}
-    return supervision.reconfigure(
-        documents=documents, advert_ints_ns={"VI_2": SECOND}, now_ns=now_ns
-    )
+    configs = {name: b"for " + name.encode() for name in NAMES}
+    return supervision.reconfigure(configs=configs, advert_ints_ns={"VI_2": SECOND}, now_ns=now_ns)
 
 
 def test_reload_goes_to_kernel_health_track_ha_in_this_order_and_ends_with_the_last_ready() -> None:
     supervision = started()
     assert told(reconfigure(supervision)) == [
-        (name, Reconfigure(generation=2, document=f"document of {name}"))
+        (name, Reconfigure(generation=2, config=b"for " + name.encode()))
         for name in ("kernel", "health", "track", "ha")
     ]
     assert supervision.reloading
@@ -512,7 +510,7 @@ def test_reload_forgets_pools_until_the_kernel_process_has_spoken_again() -> Non
     supervision = started()
     supervision.said("kernel", DOWN, 1)
     supervision.reconfigure(
-        documents=dict.fromkeys(NAMES, "{}"), advert_ints_ns={"VI_1": SECOND}, now_ns=2
+        configs=dict.fromkeys(NAMES, b""), advert_ints_ns={"VI_1": SECOND}, now_ns=2
     )
     same = replace(DOWN, virtual_server="other", event="SAME")
     supervision.said("kernel", same, 3)

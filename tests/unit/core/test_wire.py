@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent.core import wire
-from lvs_agent.core.messages import AddressesLost, Hold, HoldApplied, LinkState, Ready, Stop
+from lvs_agent.core.messages import (
+    AddressesLost,
+    Hold,
+    HoldApplied,
+    LinkState,
+    Ready,
+    Reconfigure,
+    Stop,
+)
 
 MESSAGES = (
     Ready(generation=3),
@@ -20,6 +28,8 @@ MESSAGES = (
     HoldApplied(instance="VI_1", hold=True, sequence=7, error=None),
     LinkState(interface="eth0", index=2, running=True, primary="10.0.0.1", mac=None),
     AddressesLost(instance="ü", addresses=("10.0.0.9", "10.0.0.8")),
+    Reconfigure(generation=4, config=b"\0 \xff\0\0"),
+    Reconfigure(generation=5, config=b""),
 )
 
 
@@ -55,6 +65,20 @@ def test_messages_survive_any_chunking(size: int) -> None:
 def test_a_frame_that_is_no_message_is_refused(value: object) -> None:
     with pytest.raises(wire.WireError):
         wire.Decoder().feed(frame(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "raw"),
+    [
+        ("Stop", {}, b"\0"),  # has no field of bytes
+        ("Reconfigure", {"generation": 1}, b""),
+        ("Reconfigure", {"generation": 1, "config": "text"}, b""),
+    ],
+)
+def test_bytes_go_where_they_belong_and_nowhere_else(name: str, body: object, raw: bytes) -> None:
+    text = json.dumps([name, body]).encode() + raw
+    with pytest.raises(wire.WireError):
+        wire.Decoder().feed(struct.pack("!I", len(text)) + text)
 
 
 def test_a_frame_larger_than_the_limit_is_refused_before_it_arrives() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from lvs_agent.adapters import runtime_directory
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.core.messages import InstanceState, Message
+from lvs_agent.core.model import Config
 from lvs_agent.core.orders import Fork
 from lvs_agent.proc import configuration
 from lvs_agent.proc.child import Child, Start
@@ -68,8 +69,8 @@ class FakeChild(Child):
             about=getattr(message, "name", getattr(message, "instance", None)),
         )
 
-    def reconfigure(self, document: str) -> None:
-        note(self.name, "reconfigured", keys=sorted(json.loads(document)))
+    def reconfigure(self, config: Config) -> None:
+        note(self.name, "reconfigured", pools=[one.name for one in config.virtual_servers])
         if "busy-with-configuration" in (faulty(self.name) or ""):
             the_hung_function(4)
 

@@ -46,7 +46,7 @@ def test_many_small_messages_arrive_in_order_without_blocking_the_sender(
 
 def test_a_message_larger_than_the_socket_buffer_arrives_whole() -> None:
     ends = Ends(socket.SOCK_STREAM)
-    message = Reconfigure(generation=2, document="x" * 3_000_000)
+    message = Reconfigure(generation=2, config=b"\0x" * 1_500_000)
     ends.left.send(message)
     ends.turn_until(1)
     assert ends.received == [message]

@@ -23,7 +23,6 @@ from lvs_agent.core.messages import (
     ProcessDied,
     ProcessRestarted,
     Ready,
-    Reconfigure,
     Stop,
     Verdict,
     VerdictsComplete,
@@ -152,15 +151,6 @@ def test_a_new_kernel_process_is_told_everything_again(
     process.send(ProcessRestarted(name="kernel"))
     process.until(lambda: VerdictsComplete(generation=1) in process.told)
     assert (process.verdicts("good"), process.verdicts("bad")) == ([(True, True)], [(False, True)])
-
-
-def test_a_wrong_document_changes_nothing(run: Run, web: Web) -> None:
-    process = run(document(rs=http(web.port)))
-    process.until(lambda: (True, True) in process.verdicts("rs"))
-    process.send(Reconfigure(generation=2, document='{"virtual_servers": 7}'))
-    process.until(lambda: Ready(generation=2) in process.said)
-    assert process.lines()[0].startswith("error: configuration not applied: virtual_servers")
-    assert process.report()["checks"][0]["up"] is True
 
 
 def test_the_report_says_what_each_check_found(run: Run, web: Web, closed_port: int) -> None:

@@ -275,13 +275,13 @@ def test_stop_is_over_within_four_seconds_with_a_deaf_child(run: Run, name: str)
 # Reload
 
 
-def test_reload_reaches_every_child_and_ha_gets_no_virtual_servers(run: Run) -> None:
+def test_reload_reaches_every_child_and_virtual_servers_those_who_need_them(run: Run) -> None:
     agent = run().wait_ready()
     agent.write_config(changed_weight(5))
     assert agent.ask("reload") == {"changed": True, "generation": 2}
-    keys = {one["name"]: one["keys"] for one in agent.events(event="reconfigured")}
-    assert keys["kernel"] == ["global_defs", "virtual_servers", "vrrp_instances"]
-    assert keys["ha"] == ["global_defs", "vrrp_instances"]
+    pools = {one["name"]: one["pools"] for one in agent.events(event="reconfigured")}
+    assert pools["kernel"] == pools["health"] != []
+    assert pools["track"] == pools["ha"] == []
     processes = agent.ask("status")["agent"]["processes"]
     assert {one["generation"] for one in processes.values()} == {2}
 

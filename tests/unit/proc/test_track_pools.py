@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lvs_agent.config import load
+from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import PoolChange, Reconfigure, Verdict
 from unit.proc.test_track_telling import (
     MakeWorld,
@@ -81,7 +83,7 @@ def test_commands_of_the_document_run_when_servers_and_quorum_come_and_go(
         tell(here, message)
         expected.append(word)
         here.until(lambda: written(log) == expected)
-    tell(here, Reconfigure(generation=2, document=json.dumps(document())))
+    tell(here, Reconfigure(generation=2, config=pack(load(json.dumps(document())))))
     here.until(lambda: sorted(written(log)[5:]) == ["down", "quorum-down"])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from lvs_agent import config as configuration
+from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import (
     GroupState,
     InstanceEvent,
@@ -121,7 +122,8 @@ def test_each_change_runs_the_command_of_the_document(world: MakeWorld, tmp_path
     here.until(lambda: len(written(log)) == len(expected))
     assert sorted(written(log)) == sorted(expected)
     del document["vrrp_instances"]["web"]
-    tell(here, Reconfigure(generation=2, document=json.dumps(document)), event("DELETED"))
+    changed = configuration.load(json.dumps(document))
+    tell(here, Reconfigure(generation=2, config=pack(changed)), event("DELETED"))
     here.until(lambda: "notify_deleted" in written(log))
 
 

@@ -164,7 +164,7 @@ def test_a_reload_keeps_equal_checks_with_their_state_and_names_verdicts_anew() 
     watched = only(some)
     some.settle(watched, FAILED)
     renamed = config(
-        virtual("www", "10.9.0.1", replace(real("node1", "10.0.0.1", tcp()), weight=7))
+        virtual("www", "10.9.0.1", real("node1", "10.0.0.1", tcp())._replace(weight=7))
     )
     difference = some.configure(renamed, 2)
     assert (difference.added, difference.removed, difference.changes) == ((), (), ())
@@ -290,7 +290,7 @@ def test_of_several_weights_the_lowest_counts_and_what_is_added_is_added_to_it()
 def test_what_is_added_follows_a_new_configured_weight() -> None:
     some, _ = board(ONE)
     some.settle(only(some), weighing(added=5))
-    heavier = config(virtual("web", "10.9.0.1", replace(real("rs1", "10.0.0.1", tcp()), weight=20)))
+    heavier = config(virtual("web", "10.9.0.1", real("rs1", "10.0.0.1", tcp())._replace(weight=20)))
     some.configure(heavier, 2)
     assert weights(some) == {"rs1": 25}
 

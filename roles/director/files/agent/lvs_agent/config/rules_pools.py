@@ -100,9 +100,7 @@ def _unique(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Rep
             )
 
 
-def _port(
-    port: int, method: str, keys: tuple[ServiceKey, ...], path: str, report: Report
-) -> None:
+def _port(port: int, method: str, keys: tuple[ServiceKey, ...], path: str, report: Report) -> None:
     """Only NAT changes packets. Behind a firewall mark the port is that of the checks."""
     for key in keys:
         if port == key.port or key.mark:

@@ -33,10 +33,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconfigure:
-    """Supervisor -> child: apply `document` (JSON text, already validated) as `generation`."""
+    """Supervisor -> child: go by `config` as `generation`; `config_parts.py` has the bytes."""
 
     generation: int
-    document: str
+    config: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -399,8 +399,8 @@ class RealServer(NamedTuple):
 
     `port` 0: that of each service. `forwarding` "NAT", "DR" or "TUN"; thresholds of 0 are none.
 
-    A named tuple, not a dataclass: there may be 65,536, which are made, compared and handed to other
-    processes with every reload, and a tuple does that in C.
+    A named tuple, not a dataclass: there may be 65,536, which are made, compared and handed to
+    other processes with every reload, and a tuple does that in C.
     """
 
     name: str

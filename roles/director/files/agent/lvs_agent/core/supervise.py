@@ -284,9 +284,9 @@ class Supervision:
     # Reload.
 
     def reconfigure(
-        self, *, documents: dict[str, str], advert_ints_ns: dict[str, int], now_ns: int
+        self, *, configs: dict[str, bytes], advert_ints_ns: dict[str, int], now_ns: int
     ) -> tuple[Action, ...]:
-        """Give every child its new document, in the order kernel, health, track, ha.
+        """Give every child its new configuration, in the order kernel, health, track, ha.
 
         kernel must know an instance before ha asks to hold its addresses. A dead child gets the
         new configuration with its birth.
@@ -302,7 +302,7 @@ class Supervision:
         actions: list[Action] = []
         for name in NAMES:
             if self.lives[name].listening:
-                message = Reconfigure(generation=self.generation, document=documents[name])
+                message = Reconfigure(generation=self.generation, config=configs[name])
                 self.lives[name].reconfigure_told(self.generation, now_ns)
                 actions.append(Tell(name=name, message=message))
         return tuple(actions)

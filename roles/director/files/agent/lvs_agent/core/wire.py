@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages between the agent's processes as bytes: a length, then a JSON object.
+"""Messages between the agent's processes as bytes: a length, then a JSON object; a field of bytes
+follows as it is.
 
 Owns framing and the type check on receipt: the health process reads what hostile servers send,
 so the privileged processes trust nothing it says beyond the declared types (never pickle).
@@ -16,14 +17,21 @@ from typing import get_args, get_type_hints
 from lvs_agent.core import messages
 from lvs_agent.core.messages import Message
 
-# A configuration of 65,536 real servers is about 12 MB of JSON; nothing else comes near.
-FRAME_LIMIT = 32 * 1024 * 1024
+# A configuration of 65,536 real servers with a check each is about 7 MB, and its status 40 MB;
+# nothing else comes near.
+FRAME_LIMIT = 64 * 1024 * 1024
 _LENGTH = struct.Struct("!I")
 
 _TYPES: dict[str, type] = {kind.__name__: kind for kind in get_args(Message)}
 _FIELDS: dict[str, dict[str, object]] = {
     name: get_type_hints(kind, vars(messages)) for name, kind in _TYPES.items()
 }
+# The field of bytes, of the messages that have one. JSON text ends before the first zero byte.
+_RAW = {
+    name: next((field for field, hint in hints.items() if hint is bytes), None)
+    for name, hints in _FIELDS.items()
+}
+_RAW_FOLLOWS = b"\0"
 
 
 class WireError(Exception):
@@ -32,18 +40,24 @@ class WireError(Exception):
 
 def encode(message: Message) -> bytes:
     """The frame of `message`. Raises WireError when it is larger than FRAME_LIMIT."""
-    body = {field.name: getattr(message, field.name) for field in fields(message)}
-    text = json.dumps([type(message).__name__, body], separators=(",", ":")).encode()
+    name = type(message).__name__
+    body = {one.name: getattr(message, one.name) for one in fields(message)}
+    field = _RAW[name]
+    raw = b"" if field is None else _RAW_FOLLOWS + body.pop(field)
+    text = json.dumps([name, body], separators=(",", ":")).encode() + raw
     if len(text) > FRAME_LIMIT:
-        raise WireError(f"{type(message).__name__} of {len(text)} bytes exceeds {FRAME_LIMIT}")
+        raise WireError(f"{name} of {len(text)} bytes exceeds {FRAME_LIMIT}")
     return _LENGTH.pack(len(text)) + text
 
 
 def _decode(text: bytes) -> Message:
     try:
-        name, body = json.loads(text)
+        head, follows, raw = text.partition(_RAW_FOLLOWS)
+        name, body = json.loads(head)
         kind, hints = _TYPES[name], _FIELDS[name]
         values = {key: _typed(hints[key], value) for key, value in body.items()}
+        if follows:
+            values[_RAW[name]] = raw
         message: Message = kind(**values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WireError(f"not a message: {text[:80]!r} ({error})") from error

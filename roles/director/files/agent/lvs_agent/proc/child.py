@@ -10,6 +10,7 @@ import json
 import socket
 from dataclasses import dataclass
 
+from lvs_agent.core.config_parts import unpack
 from lvs_agent.core.messages import (
     Heartbeat,
     InstanceState,
@@ -70,9 +71,9 @@ class Child:
             case StatusRequest(request_id=request_id):
                 text = json.dumps(self.report(), separators=(",", ":"))
                 self.supervisor.send(StatusReply(request_id=request_id, report=text))
-            case Reconfigure(generation=generation, document=document):
+            case Reconfigure(generation=generation, config=packed):
                 self.generation = generation
-                self.reconfigure(document)
+                self.reconfigure(unpack(packed))
                 self.supervisor.send(Ready(generation=generation))
             case Stop():
                 self.stop()
@@ -96,8 +97,8 @@ class Child:
         """A message of the supervisor that is not common to all children."""
         raise NotImplementedError
 
-    def reconfigure(self, document: str) -> None:
-        """Apply a new configuration document (already validated by the supervisor)."""
+    def reconfigure(self, config: Config) -> None:
+        """Go by another configuration."""
         raise NotImplementedError
 
     def stop(self) -> None:

@@ -1,33 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A configuration file as the supervisor hands it on: checked, and in the form each child gets.
+"""A configuration file as the supervisor takes it and hands it on.
 
 Owns the loading. Must never apply anything.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lvs_agent import config
 from lvs_agent.adapters import config_file
 from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.config import ConfigError, ConfigRejected
+from lvs_agent.core import config_parts
 from lvs_agent.core.model import Config
-from lvs_agent.core.supervise import HA, HEALTH, KERNEL, TRACK
+from lvs_agent.core.supervise import NAMES
 from lvs_agent.core.wire import FRAME_LIMIT
 
-# A document travels inside a message, where every quotation mark and backslash doubles.
-_DOCUMENT_LIMIT = (FRAME_LIMIT - 1024) // 2
+# A configuration travels in one message, with a few words before it.
+_PACKED_LIMIT = FRAME_LIMIT - 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """An accepted configuration. `documents`: the JSON text for each child."""
+    """An accepted configuration."""
 
     config: Config
     sha256: str
-    documents: dict[str, str]
 
 
 def load(path: str) -> Loaded:
@@ -36,24 +39,33 @@ def load(path: str) -> Loaded:
         text = config_file.read(path)
     except config_file.ConfigFileError as error:
         raise ConfigRejected((ConfigError(path="", message=str(error)),)) from error
-    document = config.parse(text)
-    accepted = config.from_document(document)
-    whole = json.dumps(document, separators=(",", ":"))
-    if len(whole) > _DOCUMENT_LIMIT:
-        message = f"more than {_DOCUMENT_LIMIT} bytes without blanks; divide the cluster"
+    with _no_collection():
+        return Loaded(config=config.load(text), sha256=sha256_hex(text.encode()))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hundreds of thousands of objects are made, none of them garbage: nothing is to be looked
+    for among them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def packed(loaded: Loaded, before: Loaded) -> dict[str, bytes]:
+    """What each child gets, after it had that of `before`. Raises ConfigRejected when that is too
+    much."""
+    whole = config_parts.pack(loaded.config)
+    if len(whole) > _PACKED_LIMIT:
+        message = f"makes {len(whole)} bytes, of {_PACKED_LIMIT}; divide the cluster"
         raise ConfigRejected((ConfigError(path="", message=message),))
-    # ha has no use for virtual servers, and parsing 10,000 real servers would delay its adverts.
-    for_ha = {key: value for key, value in document.items() if key != "virtual_servers"}
-    return Loaded(
-        config=accepted,
-        sha256=sha256_hex(text.encode()),
-        documents={
-            KERNEL: whole,
-            HEALTH: whole,
-            TRACK: whole,
-            HA: json.dumps(for_ha, separators=(",", ":")),
-        },
-    )
+    parts = {name: config_parts.part(name, loaded.config, before.config) for name in NAMES}
+    return {
+        name: whole if part is loaded.config else config_parts.pack(part)
+        for name, part in parts.items()
+    }
 
 
 def advert_ints_ns(accepted: Config) -> dict[str, int]:
@@ -63,10 +75,16 @@ def advert_ints_ns(accepted: Config) -> dict[str, int]:
 
 def public_text(accepted: Config) -> str:
     """The configuration in force as JSON text, secrets left out."""
-    return json.dumps(accepted, separators=(",", ":"), default=_public)
+    return json.dumps(_public(accepted), separators=(",", ":"))
 
 
 def _public(value: object) -> object:
+    """As plain values: whatever has named fields becomes an object."""
     if isinstance(value, bytes):
         return "(secret)"
-    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}  # type: ignore[attr-defined]
+    names = getattr(value, "__dataclass_fields__", None) or getattr(value, "_fields", None)
+    if names is not None:
+        return {name: _public(getattr(value, name)) for name in names}
+    if isinstance(value, tuple):
+        return [_public(one) for one in value]
+    return value

@@ -12,7 +12,6 @@ import gc
 import socket
 
 from lvs_agent.adapters.clock import asleep_ns, request_realtime
-from lvs_agent.config import load
 from lvs_agent.core.events import (
     AdvertReceived,
     AnnouncementNeeded,
@@ -30,6 +29,7 @@ from lvs_agent.core.messages import (
     ProcessRestarted,
     TrackerState,
 )
+from lvs_agent.core.model import Config
 from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.router import State
 from lvs_agent.core.vrrp.stack import Outputs, VrrpStack
@@ -84,8 +84,8 @@ class Ha(Child):
 
     # Configuration.
 
-    def reconfigure(self, document: str) -> None:
-        self.config = load(document)
+    def reconfigure(self, config: Config) -> None:
+        self.config = config
         now_ns = self.loop.now_ns()
         # What goes away, by its old name and settings; then what is new.
         self._do(self._stack.retire(self.config, now_ns))

@@ -16,7 +16,6 @@ from typing import assert_never
 from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
 from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
-from lvs_agent.config import ConfigRejected, load
 from lvs_agent.core.checks import Check, FileCheck, MiscCheck
 from lvs_agent.core.health.board import Board, Change, Watched, is_paused
 from lvs_agent.core.health.check import (
@@ -119,6 +118,7 @@ class Health(Child):
             if change.text is not None:
                 self.supervisor.send(change.verdict)
             self._log_change(change)
+        self._remind_of_the_dead()
         self._tell_everything()
         self._arm()
 
@@ -147,6 +147,13 @@ class Health(Child):
             if wanted(job.watched.check):
                 self._queue.push(now_ns, job)
         self._arm()
+
+    def _remind_of_the_dead(self) -> None:
+        """The track process may hear of some virtual servers for the first time, since they are
+        told to somebody now; what it hears nothing of counts as up."""
+        for verdict in self._board.verdicts():
+            if verdict.checked and not verdict.up:
+                self.supervisor.send(replace(verdict, repeated=True))
 
     def _tell_everything(self) -> None:
         for verdict in self._board.verdicts():
@@ -295,13 +302,8 @@ class Health(Child):
             case _:
                 self.log("warning", f"unexpected message {type(message).__name__}")
 
-    def reconfigure(self, document: str) -> None:
-        """Apply a document: unchanged checks go on as if nothing had happened."""
-        try:
-            config = load(document)
-        except ConfigRejected as error:
-            self.log("error", f"configuration not applied: {error}")
-            return
+    def reconfigure(self, config: Config) -> None:
+        """Unchanged checks go on as if nothing had happened."""
         tls = sys.modules.get("lvs_agent.adapters.probes.tls")
         if tls is not None:
             tls.context.cache_clear()  # the files of certificates may be others now

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 
-from lvs_agent import config as configuration
 from lvs_agent.adapters import ledger_file
 from lvs_agent.core import ledger as ledgers
 from lvs_agent.core.ledger import Ledger
@@ -180,9 +179,8 @@ class Kernel(Child):
 
     # Change and end
 
-    def reconfigure(self, document: str) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Apply the new configuration; the ledger names old and new before anything is added."""
-        config = configuration.load(document)
         before = self.config
         self._write_ledger(self._owned_by(before) | self._owned_by(config))
         self.config = config

@@ -143,18 +143,19 @@ class Operator:
         try:
             with supervisor.patient_watchdog():
                 loaded = configuration.load(supervisor.settings.config_path)
+                changed = loaded.config != supervisor.loaded.config
+                configs = configuration.packed(loaded, supervisor.loaded) if changed else {}
         except ConfigRejected as rejection:
             self._reject(rejection.errors, answer)
             return
         self._rejected = None
-        changed = loaded.config != supervisor.loaded.config
         supervisor.loaded = loaded
         if not changed:
             self._reloaded((answer,), changed=False)
             return
         self._answers = [answer]
         actions = supervision.reconfigure(
-            documents=loaded.documents,
+            configs=configs,
             advert_ints_ns=configuration.advert_ints_ns(loaded.config),
             now_ns=supervisor.loop.now_ns(),
         )

@@ -25,6 +25,7 @@ from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
 from lvs_agent.adapters.signals import SignalQueue
+from lvs_agent.core.config_parts import part
 from lvs_agent.core.messages import LogLine, Message, StatusReply
 from lvs_agent.core.orders import (
     Abort,
@@ -203,7 +204,7 @@ class Supervisor:
             for end in peers:
                 _drain(end)
         start = Start(
-            config=self.loaded.config,
+            config=part(name, self.loaded.config),
             generation=self.supervision.generation,
             restarted=action.restarted,
             adopt=action.adopt,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 
-from lvs_agent.config import load
 from lvs_agent.core.messages import (
     GroupState,
     InstanceEvent,
@@ -115,9 +114,8 @@ class Track(Child):
             case _:
                 self.log("error", f"the supervisor sent {type(message).__name__}; ignored")
 
-    def reconfigure(self, document: str) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Trackers that stay the same keep their state and go on."""
-        config = load(document)
         known = self._bfd_states
         self._bfd_states = {
             name: known.get(name, state) for name, state in self._unknown_sessions(config).items()

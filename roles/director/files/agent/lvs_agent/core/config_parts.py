@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each process gets of a configuration, and as which bytes.
+
+Owns both. Must never read a file nor send anything.
+
+The supervisor alone reads and checks the document: the others get what it made of it. With 10,000
+real servers that is a fifth of the work for each of them, and on a reload they are in each other's
+way. Pickle is safe in this direction only: the supervisor writes to channels that nobody else holds
+an end of, and whom it may hand a configuration it may hand anything. What children say is never
+unpickled (`wire.py`).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import replace
+
+from lvs_agent.core.model import Config, GlobalDefs
+from lvs_agent.core.supervise import HA, TRACK
+
+_PACKAGE = "lvs_agent.core."
+
+
+def part(name: str, config: Config, before: Config | None = None) -> Config:
+    """What the process `name` needs of `config`, after it had that of `before`.
+
+    ha has no use for virtual servers, and taking 10,000 real servers in would delay its adverts.
+    track needs them to tell somebody about them: while they are told, and once more afterwards, so
+    that their end is no news.
+    """
+    if name == HA or (name == TRACK and not _is_anybody_told(config, before)):
+        return replace(config, virtual_servers=())
+    return config
+
+
+def _is_anybody_told(*configs: Config | None) -> bool:
+    """Whether anything that becomes of a virtual or real server goes to somebody."""
+    return any(
+        _has_readers(config.global_defs) or _has_commands(config)
+        for config in configs
+        if config is not None
+    )
+
+
+def _has_readers(global_defs: GlobalDefs) -> bool:
+    return any((global_defs.mail, global_defs.notify_fifo, global_defs.lvs_notify_fifo))
+
+
+def _has_commands(config: Config) -> bool:
+    for server in config.virtual_servers:
+        if server.policy.quorum_up or server.policy.quorum_down:
+            return True
+        # Real servers that say the same share their policy.
+        policies = {id(real.policy): real.policy for real in server.real_servers}
+        if any(policy.notify_up or policy.notify_down for policy in policies.values()):
+            return True
+    return False
+
+
+def pack(config: Config) -> bytes:
+    """`config` as bytes for `unpack`."""
+    return pickle.dumps(config, protocol=5)
+
+
+def unpack(data: bytes) -> Config:
+    """The configuration that was packed. Raises ValueError for anything else."""
+    try:
+        config = _Unpickler(io.BytesIO(data)).load()
+    except Exception as error:  # wrong bytes may fail in any way (pickle.UnpicklingError)
+        raise ValueError(f"not a configuration: {error}") from error
+    if not isinstance(config, Config):
+        raise ValueError(f"not a configuration: {type(config).__name__}")
+    return config
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the classes of the model and nothing else: a mistake here must not run anything."""
+
+    def find_class(self, module: str, name: str) -> type:
+        if module.startswith(_PACKAGE):
+            found = super().find_class(module, name)
+            if isinstance(found, type):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a configuration")
