@@ -126,14 +126,34 @@ def test_checked_sorry_server_has_a_verdict_of_its_own() -> None:
 
 
 def test_successor_takes_the_kernels_pool_for_the_last_verdicts() -> None:
-    two = config(web=virtual_server(1, 1), other=virtual_server(1, ip="192.0.2.81"))
+    two = config(
+        web=virtual_server(1, 1, **CHECK), other=virtual_server(1, ip="192.0.2.81", **CHECK)
+    )
     book = VerdictBook(two, 1)
     book.note(verdict("rs12", True), 0)
     book.adopt({WEB: {}}, two, 0)
     assert not is_up(book, WEB, RS11)
     assert is_up(book, WEB, RS12)  # it was told
     assert is_up(book, OTHER, RS11)  # a service that is not there tells nothing
-    one = config(web=virtual_server(1, 1))
+    one = config(web=virtual_server(1, 1, **CHECK))
     book = VerdictBook(one, 1)
     book.adopt({WEB: {RS11: Destination(1, "DR")}}, one, 0)
     assert is_up(book, WEB, RS11)
+    assert not is_up(book, WEB, RS12)
+
+
+def test_without_checks_it_is_up_whatever_the_kernel_had_and_nobody_has_to_say_so() -> None:
+    one = config(web=virtual_server(1, 1))
+    book = VerdictBook(one, 1)
+    book.adopt({WEB: {}}, one, 0)
+    known = book.lookup(WEB, RS11)
+    assert (known.up, known.checked, known.reason) == (True, True, "no checks")
+
+
+def test_new_checks_are_no_reason_to_give_up_what_had_none_even_with_alpha() -> None:
+    book = VerdictBook(config(web=virtual_server(1, 1)), 1)
+    checked = config(web=virtual_server(1, 1, alpha=True, **CHECK))
+    assert book.reconfigure(checked, 2) == ()
+    assert is_up(book, WEB, RS11)
+    book.note(verdict("rs11", False, 2), 0)
+    assert not is_up(book, WEB, RS11)

@@ -114,10 +114,11 @@ class AddressesLost:
 class Verdict:
     """health -> kernel, and -> supervisor -> track: the state of one real server.
 
-    Names are those of the configuration `generation`. `checked` False: no check ran yet and `up`
-    is the assumption. `weight`: what a check says in place of the configured weight (misc_dynamic,
-    FILE_CHECK); None: nothing. `reason` is for people. `repeated`: no news, but for a new track
-    process.
+    Names are those of the configuration `generation`. `checked` False: no check ran yet, and it is
+    to wait for one. A real server that is up by assumption, or for want of checks, is not spoken
+    of, unless something else was said of it before. `weight`: what a check says in place of the
+    configured weight (misc_dynamic, FILE_CHECK); None: nothing. `reason` is for people. `repeated`:
+    no news, but for a track process that may not know.
     """
 
     generation: int
@@ -132,7 +133,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictsComplete:
-    """health -> kernel: every Verdict of `generation` has been sent once."""
+    """health -> kernel: every Verdict there is of `generation` has been sent once."""
 
     generation: int
 

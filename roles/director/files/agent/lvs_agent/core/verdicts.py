@@ -21,6 +21,7 @@ from lvs_agent.core.quorum import Known, endpoint_of, is_down, starts_down
 # The virtual server's identity, and the server's.
 Place = tuple[ServiceKey, Endpoint]
 
+_UNCHECKED = Known(True, True, "no checks")
 _ASSUMED = Known(True, False, "assumed up until checked")
 _ALPHA = Known(False, False, "counts as down until its first check (alpha)")
 _WAITING = Known(False, False, "new: takes part after its first check")
@@ -52,11 +53,13 @@ class VerdictBook:
                     self._alpha.add(place)
 
     def lookup(self, identity: ServiceKey, endpoint: Endpoint) -> Known:
-        """What is known, or assumed."""
+        """What is known, or assumed. One without checks is up, and nobody needs to say so."""
         place = identity, endpoint
         known = self._known.get(place)
         if known is not None:
             return known
+        if not self._checks.get(place):
+            return _UNCHECKED
         return _ALPHA if place in self._alpha else _ASSUMED
 
     def note(self, verdict: Verdict, now_ns: int) -> ServiceKey | None:
@@ -107,6 +110,8 @@ class VerdictBook:
                     if one.checks != before.get(old):
                         known = known._replace(weight=None)  # whose check may be gone
                     self._known[place] = known
+                elif one.checks and old in before and not before[old]:
+                    self._known[place] = _UNCHECKED  # new checks are no reason to give it up
                 elif (endpoint, one.checks) in elsewhere:
                     self._known[place] = elsewhere[endpoint, one.checks]
                 elif former is not None and old not in before and one.checks:
@@ -131,6 +136,8 @@ class VerdictBook:
                 weight = _weight(pool, key, real)
                 known = self._known.get(place)
                 if known is None:
+                    if not real.checks:
+                        continue
                     if weight == 0 and real.policy.inhibit and (sorry or real.weight == 0):
                         continue  # dead, or alive and not to get new connections: who knows
                     works = weight is not None and (weight > 0 or not real.policy.inhibit)

@@ -157,7 +157,8 @@ class Board:
                 )
                 self._servers.append(server)
                 self._conclude(server, assume=self._assume and key not in before)
-                changes += self._changes(server, held)
+                if held or (server.held and not server.held.up):
+                    changes += self._changes(server, held)
         self._assume = True
         return Difference(
             added=tuple(new for check, new in self._watched.items() if check not in old),
@@ -190,8 +191,13 @@ class Board:
         return step.pause, changes
 
     def verdicts(self) -> Iterator[Verdict]:
-        """Every verdict there is, in the configuration's order."""
-        return (self._verdict(server, held) for server in self._servers if (held := server.held))
+        """Every verdict there is, in the configuration's order; not that somebody is up of whom
+        nothing is known, or who has no checks: everybody knows that."""
+        return (
+            self._verdict(server, held)
+            for server in self._servers
+            if (held := server.held) and held not in (_ASSUMED, _UNCHECKED)
+        )
 
     def _conclude(self, server: Server, *, assume: bool) -> None:
         match standing(watched.state for watched in server.watched):
