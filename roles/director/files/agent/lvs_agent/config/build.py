@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config.build_ipvs import virtual_server
 from lvs_agent.config.build_kernel import route, rules_of, static_address
 from lvs_agent.config.build_vrrp import instance, sync_group
 from lvs_agent.config.derive import or_else
@@ -27,6 +26,7 @@ from lvs_agent.core.model import (
     TrackFile,
     TrackProcess,
     TrackScript,
+    VirtualServer,
 )
 
 # keepalived's for plain SMTP (RFC 5321); submission (RFC 6409) and implicit TLS (RFC 8314).
@@ -35,8 +35,9 @@ _SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 _SENDER = "lvs-agent"
 
 
-def build(values: dict[str, Any]) -> Config:
-    """The configuration in `values`, the checked document with defaults filled in."""
+def build(values: dict[str, Any], virtual_servers: tuple[VirtualServer, ...]) -> Config:
+    """The configuration in `values`, the checked document with defaults filled in; its virtual
+    servers are made already."""
     global_defs = values["global_defs"]
     rules = rules_of(values)
     return Config(
@@ -45,10 +46,7 @@ def build(values: dict[str, Any]) -> Config:
             instance(name, one, values, rules[f"vrrp_instances.{name}"])
             for name, one in values["vrrp_instances"].items()
         ),
-        virtual_servers=tuple(
-            virtual_server(name, server, values)
-            for name, server in values["virtual_servers"].items()
-        ),
+        virtual_servers=virtual_servers,
         sync_groups=tuple(
             sync_group(name, one, values) for name, one in values["vrrp_sync_groups"].items()
         ),

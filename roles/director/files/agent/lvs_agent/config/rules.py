@@ -13,8 +13,6 @@ from typing import Any
 
 from lvs_agent.config import (
     rules_addresses,
-    rules_checks,
-    rules_ipvs,
     rules_routes,
     rules_strict,
     rules_tracking,
@@ -29,7 +27,8 @@ _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+(@[A-Za-z0-9.:\[\]-]+)?"
 
 
 def check(values: dict[str, Any], report: Report) -> None:
-    """Report every broken rule in `values`, the document with defaults filled in."""
+    """Report every broken rule in `values`, the document with defaults filled in, but for those
+    about its virtual servers (`rules_ipvs.py`, `rules_checks.py`)."""
     _groups(values["global_defs"], report)
     _mail(values["global_defs"], report)
     _fifos(values["global_defs"], report)
@@ -43,8 +42,6 @@ def check(values: dict[str, Any], report: Report) -> None:
     rules_addresses.check(values, report)
     rules_routes.check(values, report)
     rules_tracking.check(values, report)
-    rules_ipvs.check(values, report)
-    rules_checks.check(values, report)
 
 
 def _groups(values: dict[str, Any], report: Report) -> None:

@@ -28,31 +28,30 @@ _REGEX_OPTIONS = ("caseless", "dotall", "multiline")
 _HELO = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
 
 
-def check(values: Values, report: Report) -> None:
-    """Report every broken rule about the checks of virtual servers and their real servers."""
-    for name, server in values["virtual_servers"].items():
-        _virtual_server(server, f"virtual_servers.{name}", values, report)
+def check(name: str, server: Values, values: Values, report: Report) -> None:
+    """Report every broken rule about the checks of a virtual server and its real servers.
 
-
-def _virtual_server(server: Values, path: str, values: Values, report: Report) -> None:
+    `values`: the document with defaults filled in, but for its virtual servers.
+    """
+    path = f"virtual_servers.{name}"
     _http_word(server["virtualhost"], f"{path}.virtualhost", report)
     _checks(server, path, server, values, report)
     shared = [one for kind in CHECK_NAMES for one in server[kind]]
     # There may be 65,536: what most of them do not say costs nothing here.
-    for name, real in server["real_servers"].items():
+    for real_name, real in server["real_servers"].items():
         if real["virtualhost"] is not None:
-            place = f"{path}.real_servers.{name}.virtualhost"
+            place = f"{path}.real_servers.{real_name}.virtualhost"
             _http_word(real["virtualhost"], place, report)
         if [True for kind in CHECK_NAMES if real[kind]]:
-            _checks(real, f"{path}.real_servers.{name}", server, values, report)
+            _checks(real, f"{path}.real_servers.{real_name}", server, values, report)
             continue
         # The virtual server's checks go to this address.
         for one in shared:
             address = or_else(one.get("connect_ip"), real["ip"])
             if one.get("bindto") is not None or ":" in address:
-                _source(one, address, f"{path}.real_servers.{name}", report)
-    for name, sorry in sorry_names(server["sorry_server"]).items():
-        _checks(sorry, f"{path}.{name}", server, values, report)
+                _source(one, address, f"{path}.real_servers.{real_name}", report)
+    for sorry_name, sorry in sorry_names(server["sorry_server"]).items():
+        _checks(sorry, f"{path}.{sorry_name}", server, values, report)
 
 
 def _checks(holder: Values, path: str, server: Values, values: Values, report: Report) -> None:

@@ -28,28 +28,43 @@ _FEWER = (
 Values = dict[str, Any]
 
 
-def check(values: Values, report: Report) -> None:
-    """Report every broken rule about `virtual_servers` in `values`."""
-    groups = values["virtual_server_groups"]
-    broken = {name for name, group in groups.items() if not _members(name, group, report)}
-    seen: dict[ServiceKey, str] = {}
-    destinations = 0
-    for name, server in values["virtual_servers"].items():
-        path = f"virtual_servers.{name}"
+class ServersRules:
+    """The rules about virtual servers, one after the other: some are between them.
+
+    `values`: the document with defaults filled in, but for its virtual servers.
+    """
+
+    def __init__(self, values: Values, report: Report) -> None:
+        self._groups: Values = values["virtual_server_groups"]
+        self._synchronised = values["global_defs"]["lvs_sync_daemon"] is not None
+        self._report = report
+        self._broken = {
+            name for name, group in self._groups.items() if not _members(name, group, report)
+        }
+        self._seen: dict[ServiceKey, str] = {}
+        self._destinations = 0
+        self._full = False
+
+    def check(self, name: str, server: Values) -> None:
+        """Report every broken rule about this one."""
+        path, groups, report = f"virtual_servers.{name}", self._groups, self._report
         _options(server, path, report)
-        if server["group"] in broken or not _is_said_once(server, groups, path, report):
-            continue
+        if self._full or server["group"] in self._broken:
+            return
+        if not _is_said_once(server, groups, path, report):
+            return
         keys = derive_ipvs.services(server, groups)
-        _unique(keys, name, seen, report)
-        destinations += len(keys) * len(server["real_servers"])
-        if not _fit(len(seen), destinations, name, report):
+        _unique(keys, name, self._seen, report)
+        self._destinations += len(keys) * len(server["real_servers"])
+        if not _fit(len(self._seen), self._destinations, name, report):
+            self._full = True
             return
         _addresses(server, keys, path, report)
         _ports(server, keys, path, report)
         _families(server, keys, path, report)
         rules_quorum.check(server, keys, path, report)
         mixed = rules_pools.check(server, keys, path, report)
-        if mixed and values["global_defs"]["lvs_sync_daemon"] is not None:
+        if mixed and self._synchronised:
             # net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_genl_set_cmd() and ip_vs_genl_new_daemon()
             report(
                 mixed,

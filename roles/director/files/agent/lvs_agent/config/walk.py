@@ -7,7 +7,7 @@ value: that is in `config/values.py` and `config/rules.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from functools import cache
 from typing import Any
 
@@ -48,8 +48,11 @@ def _default(option: Option) -> Any:
     return _CHECKS[option.kind](option, option.default, option.name, never)
 
 
-def block_values(block: Block, value: Any, path: str, report: Report) -> dict[str, Any]:
-    """The values of `block` with defaults filled in; what is wrong goes to `report`."""
+def block_values(
+    block: Block, value: Any, path: str, report: Report, later: Container[str] = ()
+) -> dict[str, Any]:
+    """The values of `block` with defaults filled in; what is wrong goes to `report`. Options of
+    `later` are left as they are."""
     if block.line and isinstance(value, str):
         value = lines.mapping(block, value, path, report)
         if value is None:
@@ -66,6 +69,9 @@ def block_values(block: Block, value: Any, path: str, report: Report) -> dict[st
             report(join(path, name), _unknown(name, plan, block))
         elif item is not None:
             option, check = known
+            if name in later:
+                values[name] = item
+                continue
             values[name] = check(option, item, f"{path}.{name}" if path else name, report)
         elif known[0].block is not None:
             # YAML's `tcp_check:` with nothing behind it. Taken for "not set" it would leave a real
@@ -110,13 +116,19 @@ def _blocks(option: Option, value: Any, path: str, report: Report) -> Any:
 
 
 def _named_blocks(option: Option, value: Any, path: str, report: Report) -> Any:
+    return dict(each_block(option, value, path, report))
+
+
+def each_block(
+    option: Option, value: Any, path: str, report: Report
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name and the values of one named block after the other."""
     assert option.block is not None
     if not isinstance(value, dict):
         report(path, f"must be a mapping of names to mappings, not {describe(value)}")
-        return {}
+        return
     if not in_range(option, len(value), f"{len(value)} entries", path, report):
-        return {}
-    result: dict[str, Any] = {}
+        return
     for name, item in value.items():
         if not isinstance(name, str) or not name.strip() or len(name) > _NAME_LENGTH_LIMIT:
             wanted = f"the name must be a text of 1 to {_NAME_LENGTH_LIMIT} characters"
@@ -124,8 +136,7 @@ def _named_blocks(option: Option, value: Any, path: str, report: Report) -> Any:
         elif not name.isprintable():
             report(join(path, name), "the name must not contain control characters")
         else:
-            result[name] = block_values(option.block, item, f"{path}.{name}", report)
-    return result
+            yield name, block_values(option.block, item, f"{path}.{name}", report)
 
 
 _CHECKS: dict[Kind, Check] = {
