@@ -21,7 +21,8 @@ MAIL = {"notification_email": ["root@localhost"], "smtp_server": "127.0.0.1"}
 
 
 def config(global_defs: dict[str, Any] | None = None, **of_real_server: Any) -> Config:
-    real_server = {"ip": "10.0.0.3", "tcp_check": {}, **of_real_server}
+    options = {"ip": "10.0.0.3", "tcp_check": {}, **of_real_server}
+    real_server = {name: value for name, value in options.items() if value is not None}
     server = {"ip": "10.0.0.80", "port": 80, "real_servers": {"rs1": real_server}}
     document = {
         "global_defs": global_defs or {},
@@ -33,6 +34,23 @@ def config(global_defs: dict[str, Any] | None = None, **of_real_server: Any) -> 
 
 def test_a_configuration_with_every_option_comes_out_as_it_went_in() -> None:
     whole = load(json.dumps(FULL))
+    assert unpack(pack(whole)) == whole
+
+
+def test_many_virtual_servers_come_out_in_their_order() -> None:
+    document = {
+        "virtual_servers": {
+            f"web{number}": {
+                "ip": f"10.1.0.{number + 1}",
+                "port": 80,
+                "real_servers": {
+                    f"rs{one}": {"ip": f"10.2.{number}.{one + 1}"} for one in range(5 * number)
+                },
+            }
+            for number in range(40)
+        }
+    }
+    whole = load(json.dumps(document))
     assert unpack(pack(whole)) == whole
 
 
@@ -89,9 +107,17 @@ def test_track_gets_the_virtual_servers_of_which_somebody_is_told(
     assert part("track", some).vrrp_instances == some.vrrp_instances
 
 
-def test_those_who_keep_pools_get_everything_and_ha_nothing_of_them() -> None:
+def test_health_gets_the_virtual_servers_while_something_is_checked_and_once_more() -> None:
+    some, unchecked = config(), config(tcp_check=None)
+    assert part("health", some) is some
+    assert part("health", some, unchecked) is some
+    assert part("health", unchecked, some) is unchecked
+    assert part("health", unchecked, unchecked).virtual_servers == ()
+    assert part("health", unchecked).vrrp_instances == unchecked.vrrp_instances
+
+
+def test_kernel_gets_everything_and_ha_nothing_of_pools() -> None:
     some = config()
     assert part("kernel", some) is some
-    assert part("health", some) is some
     assert part("ha", some).virtual_servers == ()
     assert part("ha", some).vrrp_instances == some.vrrp_instances

@@ -12,12 +12,14 @@ unpickled (`wire.py`).
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 
-from lvs_agent.core.model import Config, GlobalDefs
-from lvs_agent.core.supervise import HA, TRACK
+from lvs_agent.core.model import Config, GlobalDefs, VirtualServer
+from lvs_agent.core.supervise import HA, HEALTH, TRACK
 
 _PACKAGE = "lvs_agent.core."
 
@@ -26,12 +28,26 @@ def part(name: str, config: Config, before: Config | None = None) -> Config:
     """What the process `name` needs of `config`, after it had that of `before`.
 
     ha has no use for virtual servers, and taking 10,000 real servers in would delay its adverts.
-    track needs them to tell somebody about them: while they are told, and once more afterwards, so
-    that their end is no news.
+    health needs them where there are checks, and track where somebody is told of them; and both
+    once more afterwards, because the end of it may be news.
     """
-    if name == HA or (name == TRACK and not _is_anybody_told(config, before)):
+    if (
+        name == HA
+        or (name == HEALTH and not _is_anything_checked(config, before))
+        or (name == TRACK and not _is_anybody_told(config, before))
+    ):
         return replace(config, virtual_servers=())
     return config
+
+
+def _is_anything_checked(*configs: Config | None) -> bool:
+    return any(
+        one.checks
+        for config in configs
+        if config is not None
+        for server in config.virtual_servers
+        for one in server.servers
+    )
 
 
 def _is_anybody_told(*configs: Config | None) -> bool:
@@ -59,19 +75,44 @@ def _has_commands(config: Config) -> bool:
 
 
 def pack(config: Config) -> bytes:
-    """`config` as bytes for `unpack`."""
-    return pickle.dumps(config, protocol=5)
+    """`config` as bytes for `unpack`: itself without virtual servers, then these in portions."""
+    rest = replace(config, virtual_servers=())
+    return b"".join(
+        pickle.dumps(one, protocol=5) for one in (rest, *_portions(config.virtual_servers))
+    )
+
+
+# Pickle remembers every object in a table: 500 real servers keep it within the processor's cache.
+_PORTION = 500
+
+
+def _portions(servers: tuple[VirtualServer, ...]) -> Iterator[tuple[VirtualServer, ...]]:
+    start = size = 0
+    for end, server in enumerate(servers, 1):
+        size += 1 + len(server.real_servers)
+        if size >= _PORTION:
+            yield servers[start:end]
+            start, size = end, 0
+    if start < len(servers):
+        yield servers[start:]
 
 
 def unpack(data: bytes) -> Config:
     """The configuration that was packed. Raises ValueError for anything else."""
+    stream = io.BytesIO(data)
+    virtual_servers: list[VirtualServer] = []
+    gc.disable()  # nothing of what is made is garbage
     try:
-        config = _Unpickler(io.BytesIO(data)).load()
+        config = _Unpickler(stream).load()
+        if not isinstance(config, Config):
+            raise TypeError(type(config).__name__)
+        while stream.tell() < len(data):
+            virtual_servers += _Unpickler(stream).load()
     except Exception as error:  # wrong bytes may fail in any way (pickle.UnpicklingError)
         raise ValueError(f"not a configuration: {error}") from error
-    if not isinstance(config, Config):
-        raise ValueError(f"not a configuration: {type(config).__name__}")
-    return config
+    finally:
+        gc.enable()
+    return replace(config, virtual_servers=tuple(virtual_servers))
 
 
 class _Unpickler(pickle.Unpickler):
