@@ -151,7 +151,7 @@ class Process:
         return [f"{m.level}: {m.text}" for m in self.said if isinstance(m, LogLine)]
 
     def report(self) -> dict[str, Any]:
-        self.send(StatusRequest(request_id=7))
+        self.send(StatusRequest(request_id=7, brief=False))
         before = len(self.said)
         self.until(lambda: any(isinstance(m, StatusReply) for m in self.said[before:]))
         reply = next(m for m in self.said[before:] if isinstance(m, StatusReply))

@@ -189,7 +189,7 @@ class KernelProcess:
 
     def report(self) -> dict[str, Any]:
         self.sequence += 1
-        self.supervisor.send(StatusRequest(request_id=self.sequence))
+        self.supervisor.send(StatusRequest(request_id=self.sequence, brief=False))
         reply: StatusReply = self.supervisor.wait_for(StatusReply, request_id=self.sequence)
         report: dict[str, Any] = json.loads(reply.report)
         return report

@@ -186,7 +186,7 @@ class Node:
     def report(self) -> dict[str, object]:
         """The process's part of the status."""
         number = time.monotonic_ns() // 1000
-        self.from_supervisor(StatusRequest(request_id=number))
+        self.from_supervisor(StatusRequest(request_id=number, brief=False))
         found: list[StatusReply] = []
 
         def answered() -> bool:

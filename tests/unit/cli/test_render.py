@@ -164,16 +164,16 @@ def test_weight_of_a_check_is_shown_beside_the_configured_one() -> None:
     assert "w2  10.0.0.1:80  weight 5\n" in text
 
 
-def test_thousands_of_healthy_servers_are_summed_up() -> None:
-    one = status()
-    one["services"][0]["real_servers"] = [
-        {"name": f"w{number}", "address": "10.0.0.1", "port": number, "up": number != 7}
-        for number in range(1000)
-    ]
-    text = render(one)
-    assert "and 949 more that are up" in text
-    assert "DOWN   w7" in text
-    assert len(text.splitlines()) < 80
+def test_real_servers_that_were_left_out_are_counted() -> None:
+    left_out = {"up": 949, "down": 3, "checked_down": 2, "active": 70, "inactive": 7}
+    down = {"name": "w7", "address": "10.0.0.1", "port": 80, "up": False}
+    text = pool(real_servers=[down], left_out=left_out)
+    assert "and more: 949 up, 3 down; 70 active, 7 inactive" in text
+    assert "3 of 953 real servers down" in text
+    all_down = left_out | {"up": 0, "checked_down": 3}
+    assert "no real server is up (4 down)" in pool(real_servers=[down], left_out=all_down)
+    nobody = dict.fromkeys(left_out, 0)
+    assert "and more" not in pool(real_servers=[down], left_out=nobody)
 
 
 def test_weights_groups_and_trackers_are_shown_with_what_is_wrong_first() -> None:

@@ -85,7 +85,7 @@ class FakeChild(Child):
         note(self.name, "handed over")
         self.finish()
 
-    def report(self) -> dict[str, object]:
+    def report(self, *, brief: bool) -> dict[str, object]:
         if faulty(self.name) == "slow-report":
             time.sleep(0.6)
         match self.name:

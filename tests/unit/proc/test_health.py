@@ -178,7 +178,7 @@ def test_when_descriptors_run_out_no_server_is_blamed_and_heartbeats_go_on(run: 
         # 64 are kept in reserve, so this leaves room for 26 connections: the cap holds.
         process = run(wanted, descriptors=90)
         process.listen_for(2)
-        report = process.report()["health"]
+        report = process.report(brief=False)["health"]
         assert (report["connections"], report["connection_limit"]) == (26, 26)
         assert report["local_errors"] == 0
         # Descriptors go all the same, by another hand: errors of this host.
@@ -234,7 +234,7 @@ def test_checks_due_at_once_start_in_portions() -> None:
         deadline = time.monotonic() + 10
         while (not numbers or numbers[-1] < 100) and time.monotonic() < deadline:
             loop.turn(longest_wait_ns=1_000_000)
-            report = process.report()["health"]
+            report = process.report(brief=False)["health"]
             assert isinstance(report, dict)
             numbers.append(report["tries"])
         process.stop()

@@ -414,12 +414,12 @@ def test_status_of_ten_thousand_real_servers_is_whole(run: Run) -> None:
 def test_status_does_not_wait_for_a_slow_child(run: Run) -> None:
     agent = run(LVS_TEST_FAULT="health:slow-report").wait_ready()
     begun = time.monotonic()
-    status = agent.ask("status")
+    status = agent.ask("summary")
     assert time.monotonic() - begun < 0.55
     assert status["stale"] == {"health": None}
     assert status["instances"]
     time.sleep(0.6)  # its late answer has come, and is shown next time with its age
-    assert 0 < agent.ask("status")["stale"]["health"] < 5
+    assert 0 < agent.ask("summary")["stale"]["health"] < 5
 
 
 def test_slow_and_silent_clients_hold_up_nobody(run: Run) -> None:

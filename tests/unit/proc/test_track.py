@@ -274,7 +274,7 @@ def test_fifo_that_nobody_reads_holds_nothing_up(world: MakeWorld, tmp_path: Pat
         here.loop.turn(0)
 
     def dropped() -> int:
-        report: Any = here.track.report()["notifications"]
+        report: Any = here.track.report(brief=False)["notifications"]
         return int(report["fifos"][0]["lines_dropped"])
 
     here.until(lambda: dropped() > 1000)

@@ -101,7 +101,8 @@ def _status(directory: Path, *, as_json: bool, query: str | None) -> int:
             search = _compile(query)
         except ValueError as error:
             return _usage(str(error))
-    status = ask("status", directory, _ASK_S)
+    for_people = search is None and not as_json
+    status = ask("summary" if for_people else "status", directory, _ASK_S)
     if search is not None:
         try:
             _print_json(search(status))

@@ -15,9 +15,6 @@ from lvs_agent.cli.render_words import duration, place
 
 Item = dict[str, Any]
 
-# With thousands of real servers nobody reads those that are well.
-_SHOWN_UP = 50
-
 
 def render(status: Item) -> str:
     """The whole text for a status document."""
@@ -179,7 +176,7 @@ def _scheduling(service: Item) -> str:
 
 
 def _real_servers(entries: list[Item]) -> list[str]:
-    """Those that are down first, and all of them; of the others as many as anybody reads."""
+    """Those that are down first."""
     in_table: dict[tuple[object, object], Item] = {}
     for service in entries:
         for one in service.get("destinations", []):
@@ -195,9 +192,20 @@ def _real_servers(entries: list[Item]) -> list[str]:
         found = [in_table.pop(place) for place in places if place in in_table]
         destination = found[0] if found else None
         (well if server.get("up") else down).append(_real_server(server, destination))
-    rest = len(well) - _SHOWN_UP
-    more = [f"      and {rest} more that are up"] if rest > 0 else []
-    return [*down, *well[:_SHOWN_UP], *more, *_sorry_servers(entries[0], in_table)]
+    return [*down, *well, *_left_out(entries), *_sorry_servers(entries[0], in_table)]
+
+
+def _left_out(entries: list[Item]) -> list[str]:
+    """What the agent did not name one by one, since there are too many to read."""
+    first = entries[0].get("left_out") or {}
+    words = [f"{first[state]} {state}" for state in ("up", "down") if first.get(state)]
+    if not words:
+        return []
+    total = {
+        count: sum((one.get("left_out") or {}).get(count, 0) for one in entries)
+        for count in ("active", "inactive")
+    }
+    return [f"      and more: {', '.join(words)}; {_connections(total)}"]
 
 
 def _sorry_servers(service: Item, in_table: dict[tuple[object, object], Item]) -> list[str]:

@@ -18,18 +18,21 @@ def warnings(service: Item) -> Iterator[str]:
     """What is wrong with the pool of a virtual server, without its name."""
     panic, quorum = service.get("panic"), service.get("quorum")
     servers = service.get("real_servers", [])
-    down = [one for one in servers if not one.get("up") and one.get("checked", True)]
+    left_out = service.get("left_out") or {}
+    count = len(servers) + left_out.get("up", 0) + left_out.get("down", 0)
+    down = sum(not one.get("up") and one.get("checked", True) for one in servers)
+    down += left_out.get("checked_down", 0)
     if panic:
         held = ", ".join(panic.get("held") or [])
         since = duration(panic.get("since_s") or 0)
         yield (
-            f"PANIC for {since}: {len(down)} of {len(servers)} real servers fail their checks;"
+            f"PANIC for {since}: {down} of {count} real servers fail their checks;"
             f" still in the pool: {held}"
         )
-    elif servers and len(down) == len(servers):
-        yield f"no real server is up ({len(servers)} down)"
+    elif count and down == count:
+        yield f"no real server is up ({count} down)"
     elif down:
-        yield f"{len(down)} of {len(servers)} real servers down"
+        yield f"{down} of {count} real servers down"
     if quorum and not quorum.get("reached"):
         yield _lost(service, quorum)
 

@@ -22,6 +22,7 @@ class Verb(StrEnum):
 
     PING = "ping"
     STATUS = "status"
+    SUMMARY = "summary"  # the status without what nobody reads, when there are thousands
     CONFIG = "config"
     RELOAD = "reload"
 
@@ -61,12 +62,12 @@ def may(verb: Verb, *, uid: int, agent_uid: int) -> bool:
 
 def success(result: object) -> bytes:
     """A reply with `result`."""
-    return success_raw(json.dumps(result, separators=(",", ":")))
+    return success_raw(json.dumps(result, separators=(",", ":")).encode())
 
 
-def success_raw(result: str) -> bytes:
-    """A reply with `result`, which is JSON text already."""
-    return b'{"ok":true,"result":' + result.encode() + b"}\n"
+def success_raw(result: bytes) -> bytes:
+    """A reply with `result`, which is JSON already."""
+    return b'{"ok":true,"result":' + result + b"}\n"
 
 
 def failure(error: str, errors: list[dict[str, str]] | None = None) -> bytes:

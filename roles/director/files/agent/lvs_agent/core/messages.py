@@ -233,17 +233,21 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusRequest:
-    """Supervisor -> child: answer with StatusReply."""
+    """Supervisor -> child: answer with StatusReply. `brief`: without what nobody reads, when there
+    are thousands of real servers."""
 
     request_id: int
+    brief: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReply:
-    """Child -> supervisor: `report` is a JSON object, its shape documented in docs/status.md."""
+    """Child -> supervisor: `report` is a JSON object, its shape documented in docs/status.md;
+    `brief` as it was asked for."""
 
     request_id: int
-    report: str
+    brief: bool
+    report: bytes
 
 
 Message = (

@@ -68,9 +68,8 @@ class Child:
 
     def _receive(self, message: Message) -> None:
         match message:
-            case StatusRequest(request_id=request_id):
-                text = json.dumps(self.report(), separators=(",", ":"))
-                self.supervisor.send(StatusReply(request_id=request_id, report=text))
+            case StatusRequest():
+                self.answer(message)
             case Reconfigure(generation=generation, config=packed):
                 self.generation = generation
                 self.reconfigure(unpack(packed))
@@ -83,6 +82,16 @@ class Child:
     def _supervisor_closed(self, reason: str) -> None:
         del reason  # nobody is left to be told
         self.supervisor_gone()
+
+    def answer(self, request: StatusRequest) -> None:
+        """Send the report that is asked for."""
+        report = json.dumps(self.report(brief=request.brief), separators=(",", ":")).encode()
+        self.reply(request, report)
+
+    def reply(self, request: StatusRequest, report: bytes) -> None:
+        """The answer to `request`: a JSON object."""
+        reply = StatusReply(request_id=request.request_id, brief=request.brief, report=report)
+        self.supervisor.send(reply)
 
     def log(self, level: str, text: str) -> None:
         """A line for the journal, by way of the supervisor."""
@@ -109,6 +118,7 @@ class Child:
         """The supervisor died: hand over as in `stop`; nobody will restart this process."""
         raise NotImplementedError
 
-    def report(self) -> dict[str, object]:
-        """This process's part of `lvsctl status --json`."""
+    def report(self, *, brief: bool) -> dict[str, object]:
+        """This process's part of `lvsctl status --json`; `brief`: without the bulk of it, for
+        `lvsctl status`."""
         raise NotImplementedError

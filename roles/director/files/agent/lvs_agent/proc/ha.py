@@ -223,7 +223,7 @@ class Ha(Child):
     def supervisor_gone(self) -> None:
         self.stop()
 
-    def report(self) -> dict[str, object]:
+    def report(self, *, brief: bool) -> dict[str, object]:
         now_ns = self.loop.now_ns()
         instances = self._stack.instance_reports(now_ns)
         for report, router in zip(instances, self._stack.routers.values(), strict=True):

@@ -335,10 +335,10 @@ class Health(Child):
         """Nobody is left to check for."""
         self.stop()
 
-    def report(self) -> dict[str, object]:
+    def report(self, *, brief: bool) -> dict[str, object]:
         """`checks`: one object for each distinct check; `health`: the process itself."""
         return {
-            "checks": [_row(job) for job in self._jobs.values()],
+            "checks": [] if brief else [_row(job) for job in self._jobs.values()],
             "health": {
                 "connections": len(self._engine),
                 "connection_limit": self._limit,

@@ -9,7 +9,7 @@ middle of ten thousand changes waits a few milliseconds, not for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lvs_agent.adapters.ipvs_answers import Counters
@@ -355,8 +355,8 @@ class IpvsKeeper:
         for key, state in states.items():
             self._counters[key] = state.counters, state.destination_counters
 
-    def report(self) -> list[dict[str, object]]:
-        """Services, destinations and verdicts for the status."""
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Services, destinations and verdicts for the status; each as it is when its turn comes."""
         size = sum(len(service.pool) for service in self._known.values())
         if self._loaded and size <= FRESH_DESTINATIONS_LIMIT and self._known:
             try:
@@ -365,15 +365,15 @@ class IpvsKeeper:
                 self._known = {key: state.service for key, state in states.items()}
             except (IpvsMissing, OSError) as error:
                 self._in_trouble(error)
-        now_ns = self._loop.now_ns()
-        return [
-            service_report(
+        for key, server in tuple(self._servers.items()):
+            pool = None
+            if key == server.identity:
+                pool = self._pools.report(server, self._loop.now_ns())
+            yield service_report(
                 key,
                 server,
                 self._known.get(key),
                 self._counters.get(key, (Counters(), {})),
                 error=self._refused.get(key) or self._trouble,
-                pool=self._pools.report(server, now_ns) if key == server.identity else None,
+                pool=pool,
             )
-            for key, server in self._servers.items()
-        ]

@@ -24,6 +24,7 @@ from lvs_agent.release import VERSION, release_id
 
 if TYPE_CHECKING:
     from lvs_agent.proc.control_server import Client
+    from lvs_agent.proc.status import StatusBoard
     from lvs_agent.proc.supervisor import Supervisor
 
 Answer = Callable[[bytes], None]
@@ -50,10 +51,12 @@ class Operator:
         match verb:
             case Verb.PING:
                 client.reply(success({"pid": os.getpid(), "stage": supervisor.supervision.stage}))
-            case Verb.STATUS:
-                supervisor.board.collect(lambda: client.reply(self._status()))
+            case Verb.STATUS | Verb.SUMMARY:
+                board = supervisor.boards[verb is Verb.SUMMARY]
+                board.collect(lambda: client.reply(self._status(board)))
             case Verb.CONFIG:
-                client.reply(success_raw(configuration.public_text(supervisor.loaded.config)))
+                text = configuration.public_text(supervisor.loaded.config)
+                client.reply(success_raw(text.encode()))
             case Verb.RELOAD:
                 self.reload(client.reply)
             case _:
@@ -61,9 +64,9 @@ class Operator:
 
     # Status.
 
-    def _status(self) -> bytes:
+    def _status(self, board: StatusBoard) -> bytes:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return success_raw(self._supervisor.board.document(self._agent(), at))
+        return success_raw(board.document(self._agent(), at))
 
     def _agent(self) -> dict[str, object]:
         supervisor, supervision = self._supervisor, self._supervisor.supervision

@@ -108,7 +108,9 @@ class Supervisor:
         self.loop = Loop()
         self.notifier = Notifier(settings.environment)
         self.supervision = Supervision(generation=1, advert_ints_ns=advert_ints_ns(loaded.config))
-        self.board = StatusBoard(self.loop, self.tell)
+        self.boards = {
+            brief: StatusBoard(self.loop, self.tell, brief=brief) for brief in (False, True)
+        }
         self.operator = Operator(self)
         self._mains = mains
         self._children: dict[str, _ChildProcess] = {}
@@ -236,7 +238,7 @@ class Supervisor:
             case LogLine(level=level, text=text):
                 self.journal.write(level, f"{name}: {text}")
             case StatusReply():
-                self.board.replied(name, message)
+                self.boards[message.brief].replied(name, message)
             case _:
                 self.execute(self.supervision.said(name, message, self.loop.now_ns()))
 
@@ -254,7 +256,8 @@ class Supervisor:
         os.close(child.forked.pidfd)
         del self._children[name]
         self.execute(self.supervision.died(name, exit_code, self.loop.now_ns()))
-        self.board.gone(name)
+        for board in self.boards.values():
+            board.gone(name)
 
     # Time and signals.
 

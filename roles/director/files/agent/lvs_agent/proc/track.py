@@ -149,7 +149,7 @@ class Track(Child):
     def supervisor_gone(self) -> None:
         self.stop()
 
-    def report(self) -> dict[str, object]:
+    def report(self, *, brief: bool) -> dict[str, object]:
         """`trackers` and `notifications`: see docs/status.md."""
         return {
             "trackers": [
