@@ -22,8 +22,7 @@ from lvs_agent.core.quorum import (
     Lookup,
     Panic,
     PoolState,
-    decide,
-    desired_pool,
+    conclude,
     endpoint_of,
     sorry_in_use,
     taking_part,
@@ -139,9 +138,8 @@ class Pools:
         for identity in touched:
             server, lookup = self._servers[identity], self._lookup(identity)
             before = self._states.get(identity)
-            state = decide(server, lookup, before, now_ns)
+            state, self._pools[identity] = conclude(server, lookup, before, now_ns)
             self._states[identity] = state
-            self._pools[identity] = desired_pool(server, lookup, state)
             news += _news(server, before, state)
         for gone in self._pools.keys() - self._servers.keys():
             del self._pools[gone]

@@ -97,18 +97,27 @@ def decide(
     server: VirtualServer, lookup: Lookup, before: PoolState | None, now_ns: int
 ) -> PoolState:
     """The state that follows. `before` None: the beginning, when there is no quorum yet."""
+    return conclude(server, lookup, before, now_ns)[0]
+
+
+def conclude(
+    server: VirtualServer, lookup: Lookup, before: PoolState | None, now_ns: int
+) -> tuple[PoolState, dict[Endpoint, Destination]]:
+    """As `decide`, and the `desired_pool` of that state."""
     policy = server.policy
     panic = _panic(server, lookup, None if before is None else before.panic, now_ns)
-    weight = sum(taking_part(server, lookup, panic).values())
+    members = taking_part(server, lookup, panic)
+    weight = sum(members.values())
     had = before is not None and before.quorum
     quorum = quorum_after(had, weight, policy.quorum, policy.hysteresis)
     same = before is not None and quorum == had
-    return PoolState(
+    state = PoolState(
         quorum=quorum,
         quorum_since_ns=before.quorum_since_ns if before is not None and same else now_ns,
         weight=weight,
         panic=panic,
     )
+    return state, _pool(server, lookup, state, members)
 
 
 def _panic(
@@ -168,14 +177,20 @@ def sorry_in_use(server: VirtualServer, lookup: Lookup, state: PoolState) -> Sor
 def desired_pool(
     server: VirtualServer, lookup: Lookup, state: PoolState
 ) -> dict[Endpoint, Destination]:
-    """What IPVS is to have in `state`, which `decide` found with the same `lookup`.
+    """What IPVS is to have in `state`, which `decide` found with the same `lookup`."""
+    return _pool(server, lookup, state, taking_part(server, lookup, state.panic))
+
+
+def _pool(
+    server: VirtualServer, lookup: Lookup, state: PoolState, members: dict[Endpoint, int]
+) -> dict[Endpoint, Destination]:
+    """What IPVS is to have of those who take part and of others.
 
     While a sorry server answers, the real servers that are up stay with weight 0: they get no new
     connections, and those they have are not cut off (ipvsadm(8), quiesce); keepalived removes
     them. The same is true of a healthy real server of weight 0. Without a quorum and without a
     usable sorry server the healthy real servers do what they can, as in keepalived.
     """
-    members = taking_part(server, lookup, state.panic)
     sorry = sorry_in_use(server, lookup, state)
     pool: dict[Endpoint, Destination] = {}
     for real in server.real_servers:
