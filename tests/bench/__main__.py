@@ -54,7 +54,8 @@ LATENESS: Figures = (
 )
 CHECKS: Figures = (*LATENESS, ("checks", "HTTP checks made", "/s", ""))
 SCALE: Figures = (
-    ("load", "from the start to all in force", "s", "<= 1/5 of keepalived"),
+    ("start", "from the start to all in force", "s", "<= 1/5 of keepalived"),
+    ("load", "from a reload, without any before, to all in force", "s", "<= 1/5"),
     ("reweight", "from the reload to all weights changed", "s", "<= 1/25"),
     ("reweight cpu", "CPU of that", "s", ""),
     ("stop", "from SIGTERM to the end", "s", "<= 1/20"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside a host with IPVS: one daemon, one load, figures as JSON on standard output.
 
-    python3 lvs_guest.py scale WHO SERVICES SERVERS     load, memory, reweight, status, stop
+    python3 lvs_guest.py scale WHO SERVICES SERVERS     start, load, memory, reweight, status, stop
     python3 lvs_guest.py checks WHO SERVICES SERVERS    CPU of HTTP checks, each once a second
     python3 lvs_guest.py shared WHO SERVICES SERVERS    the same, all services with the same servers
 
@@ -224,13 +224,25 @@ def all_in_force(daemon: Daemon) -> bool:
 
 
 def scale(daemon: Daemon) -> dict[str, float]:
-    """Into an empty table, with other weights, and out of it again."""
+    """Into an empty table by a start and by a reload, with other weights, and out of it again."""
     ipvsadm("-C")
     begin = time.monotonic()
     daemon.start()
     until(lambda: in_force(daemon), "the last real server")
-    figures = {"load": time.monotonic() - begin}
+    figures = {"start": time.monotonic() - begin}
     until(lambda: all_in_force(daemon), "all real servers")
+    daemon.stop()
+    ipvsadm("-C")
+    services, daemon.services = daemon.services, 0
+    daemon.start()
+    time.sleep(5)  # it is master by then, and at rest
+    daemon.services = services
+    daemon.write()
+    begin = time.monotonic()
+    daemon.reload()
+    until(lambda: in_force(daemon), "the last real server after a reload")
+    figures["load"] = time.monotonic() - begin
+    until(lambda: all_in_force(daemon), "all real servers after a reload")
     time.sleep(8)  # an audit of ours, and whatever else comes after a start
     figures["memory"] = daemon.pss_mib()
     daemon.weight = 2
