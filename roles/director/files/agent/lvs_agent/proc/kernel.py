@@ -44,7 +44,7 @@ HAND_OVER_NS = 500_000_000
 
 
 class Kernel(Child):
-    """See the module; the rules are in docs/architecture.md."""
+    """See the module; the rules are in docs/design.md."""
 
     def __init__(
         self,
