@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from lvs_agent.config import load
-from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import (
     Heartbeat,
     LogLine,
@@ -34,6 +33,7 @@ from lvs_agent.core.messages import (
 from lvs_agent.core.wire import Decoder, encode
 from lvs_agent.proc import health
 from lvs_agent.proc.child import Start
+from lvs_agent.proc.config_parts import pack
 
 LONGEST_S = 10.0
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from lvs_agent import config as configuration
-from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import (
     Hold,
     HoldApplied,
@@ -35,6 +34,7 @@ from lvs_agent.core.model import Config
 from lvs_agent.core.wire import Decoder, encode
 from lvs_agent.proc import kernel
 from lvs_agent.proc.child import Start
+from lvs_agent.proc.config_parts import pack
 
 CLONE_NEWNET = 0x40000000
 WAIT_S = 10.0

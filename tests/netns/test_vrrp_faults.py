@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from lvs_agent.config import load
-from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import AddressesLost, LinkState, Reconfigure
 from lvs_agent.core.vrrp.packet import MAX_ADDRESSES, SECOND_NS, encode_datagram
+from lvs_agent.proc.config_parts import pack
 from netns.vrrp_harness import Lan, Node, eventually
 from vrrp_builders import advert, instance, ip, virtual
 

@@ -125,7 +125,7 @@ def test_what_one_option_takes_from_another_is_filled_in() -> None:
     assert [address.label for address in instance.addresses] == ["eno16777736:0", None]
     (server,) = loaded.virtual_servers
     (sorry,) = server.sorry_servers
-    assert (sorry.name, sorry.port, sorry.checks) == ("sorry_server", 80, ())
+    assert (sorry.name, sorry.endpoint.port, sorry.checks) == ("sorry_server", 80, ())
     (http,) = server.real_servers[0].checks
     assert isinstance(http, HttpCheck)
     assert (http.address, http.port, http.retry) == ("172.16.1.3", 80, 3)

@@ -30,7 +30,7 @@ def services(*members: Any, **changes: Any) -> list[str]:
 
 def test_direct_routing_is_what_is_not_said() -> None:
     (real,) = loaded().real_servers
-    assert (real.forwarding, real.tunnel, real.port, real.weight) == ("DR", None, 80, 1)
+    assert (real.forwarding, real.tunnel, real.endpoint.port, real.weight) == ("DR", None, 80, 1)
     assert loaded().settings.persistence_timeout_s == 0
 
 
@@ -59,7 +59,7 @@ def test_nat_may_change_the_port() -> None:
     (real,) = loaded(
         lb_kind="NAT", real_servers={"a": {"ip": "10.0.0.1", "port": 8080}}
     ).real_servers
-    assert real.port == 8080
+    assert real.endpoint.port == 8080
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_service_named_twice_in_a_group_is_one() -> None:
 
 
 def test_real_server_has_the_port_that_all_services_share_and_else_none() -> None:
-    assert loaded("10.0.0.1-2 443").real_servers[0].port == 443
-    assert loaded("10.0.0.1 80-81").real_servers[0].port == 0
-    assert loaded("10.0.0.1 80", "fwmark 7").real_servers[0].port == 0
-    assert loaded(port=None, persistence_timeout=True).real_servers[0].port == 0
+    assert loaded("10.0.0.1-2 443").real_servers[0].endpoint.port == 443
+    assert loaded("10.0.0.1 80-81").real_servers[0].endpoint.port == 0
+    assert loaded("10.0.0.1 80", "fwmark 7").real_servers[0].endpoint.port == 0
+    assert loaded(port=None, persistence_timeout=True).real_servers[0].endpoint.port == 0
 
 
 def test_service_without_a_port_takes_all() -> None:

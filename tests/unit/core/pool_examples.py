@@ -43,8 +43,7 @@ def real(
     address = at(number).address
     return RealServer(
         name=name or f"rs{number}",
-        address=address,
-        port=80,
+        endpoint=Endpoint(address, 80),
         weight=weight,
         checks=(check(address, alpha=alpha),) if checked else (),
         policy=ServerPolicy(**policy),
@@ -55,8 +54,7 @@ def sorry(number: int = 0, *, checked: bool = False) -> SorryServer:
     address = f"127.0.0.{number + 1}"
     return SorryServer(
         name=f"sorry_server[{number}]",
-        address=address,
-        port=80,
+        endpoint=Endpoint(address, 80),
         checks=(check(address),) if checked else (),
     )
 

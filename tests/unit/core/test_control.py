@@ -56,7 +56,7 @@ def test_only_root_and_the_agents_user_may_write() -> None:
 
 
 def test_replies_are_one_line_of_json_each() -> None:
-    for reply in (success({"a": "x\ny"}), success_raw('{"a":1}'), failure("x\ny", [])):
+    for reply in (success({"a": "x\ny"}), success_raw(b'{"a":1}'), failure("x\ny", [])):
         assert reply.endswith(b"\n")
         assert reply.count(b"\n") == 1
         assert isinstance(json.loads(reply)["ok"], bool)

@@ -30,7 +30,7 @@ def verdict(
 
 
 def is_up(book: VerdictBook, key: ServiceKey, endpoint: Endpoint) -> bool:
-    return book.lookup(key, endpoint).up
+    return book.of(key)(endpoint).up
 
 
 def test_unknown_real_server_is_assumed_up_and_with_alpha_down() -> None:
@@ -42,7 +42,7 @@ def test_unknown_real_server_is_assumed_up_and_with_alpha_down() -> None:
 
 
 def test_only_a_verdict_that_changes_something_names_its_virtual_server() -> None:
-    book = VerdictBook(config(web=virtual_server(1, 1)), 1)
+    book = VerdictBook(config(web=virtual_server(1, 1, **CHECK)), 1)
     assert book.note(verdict("rs11", True), 0) is None
     assert book.note(verdict("rs11", False), 0) == WEB
     assert book.note(verdict("rs11", False), 0) is None
@@ -71,16 +71,16 @@ def test_what_waits_by_the_health_processs_word_replaces_nothing_that_is_known()
 
 
 def test_verdicts_of_another_generation_or_unknown_name_are_ignored() -> None:
-    book = VerdictBook(config(web=virtual_server(1)), 2)
+    book = VerdictBook(config(web=virtual_server(1, **CHECK)), 2)
     assert book.note(verdict("rs11", False, generation=1), 0) is None
     assert book.note(verdict("rs99", False, generation=2), 0) is None
     assert is_up(book, WEB, RS11)
 
 
 def test_verdicts_survive_a_reconfiguration_also_under_new_names() -> None:
-    book = VerdictBook(config(web=virtual_server(1, 1)), 1)
+    book = VerdictBook(config(web=virtual_server(1, 1, **CHECK)), 1)
     book.note(verdict("rs11", False), 0)
-    changed = virtual_server(5, 5)
+    changed = virtual_server(5, 5, **CHECK)
     changed["real_servers"] = {f"new-{k}": v for k, v in changed["real_servers"].items()}
     assert book.reconfigure(config(renamed=changed), 2) == ()
     assert not is_up(book, WEB, RS11)
@@ -146,7 +146,7 @@ def test_without_checks_it_is_up_whatever_the_kernel_had_and_nobody_has_to_say_s
     one = config(web=virtual_server(1, 1))
     book = VerdictBook(one, 1)
     book.adopt({WEB: {}}, one, 0)
-    known = book.lookup(WEB, RS11)
+    known = book.of(WEB)(RS11)
     assert (known.up, known.checked, known.reason) == (True, True, "no checks")
 
 

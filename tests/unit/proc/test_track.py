@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
+from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings
 from lvs_agent.core.messages import InstanceState, Message, ProcessRestarted, TrackerState, Verdict
 from lvs_agent.core.model import (
     Command,
@@ -454,7 +454,7 @@ def test_real_server_that_dies_is_mailed(world: MakeWorld, smtp: Smtp) -> None:
         services=(ServiceKey("TCP", "10.0.0.100", 80),),
         settings=ServiceSettings(scheduler="wlc"),
         real_servers=(
-            RealServer(name="a", address="10.0.0.3", port=80, weight=1, checks=(), policy=MAILED),
+            RealServer("a", Endpoint("10.0.0.3", 80), weight=1, checks=(), policy=MAILED),
         ),
     )
     here = world(replace(mailing(mail(port)), virtual_servers=(web,)))

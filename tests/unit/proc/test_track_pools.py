@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from lvs_agent.config import load
-from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import PoolChange, Reconfigure, Verdict
+from lvs_agent.proc.config_parts import pack
 from unit.proc.test_track_telling import (
     MakeWorld,
     Smtp,

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from lvs_agent import config as configuration
-from lvs_agent.core.config_parts import pack
 from lvs_agent.core.messages import (
     GroupState,
     InstanceEvent,
@@ -24,6 +23,7 @@ from lvs_agent.core.messages import (
     Reconfigure,
     Verdict,
 )
+from lvs_agent.proc.config_parts import pack
 from unit.proc.test_track import Inbox, World
 
 

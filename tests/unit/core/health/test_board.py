@@ -8,7 +8,7 @@ from dataclasses import replace
 from lvs_agent.core.checks import Check, TcpCheck
 from lvs_agent.core.health.board import Board, Difference, Watched
 from lvs_agent.core.health.check import Outcome, Pause, Result
-from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
+from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, GlobalDefs, RealServer, VirtualServer
 
@@ -29,7 +29,7 @@ def tcp(address: str = "10.0.0.1", port: int = 80, retry: int = 0) -> TcpCheck:
 
 
 def real(name: str, address: str, *checks: Check) -> RealServer:
-    return RealServer(name=name, address=address, port=80, weight=1, checks=checks)
+    return RealServer(name, Endpoint(address, 80), weight=1, checks=checks)
 
 
 def virtual(name: str, address: str, *reals: RealServer) -> VirtualServer:

@@ -21,7 +21,7 @@ from lvs_agent.core.ipvs.model import (
     service_pool,
 )
 from lvs_agent.core.model import Config
-from lvs_agent.core.quorum import destination_of, endpoint_of
+from lvs_agent.core.quorum import destination_of
 
 MEMBERS = ["192.0.2.80-82 80", "192.0.2.81 80-81", "fwmark 7", "192.0.2.90/31 443"]
 SERVERS = {name: f"10.0.0.{number}" for number, name in enumerate("abcd", 1)}
@@ -72,9 +72,9 @@ def table_of(config: Config, up: frozenset[str]) -> dict[ServiceKey, Service]:
     table = {}
     for server in config.virtual_servers:
         pool = {
-            endpoint_of(one): destination_of(one, one.weight)
+            one.endpoint: destination_of(one, one.weight)
             for one in server.real_servers
-            if one.address in up
+            if one.endpoint.address in up
         }
         for key in server.services:
             table[key] = Service(key=key, settings=server.settings, pool=service_pool(key, pool))
@@ -129,4 +129,4 @@ def test_services_of_one_virtual_server_have_the_same_real_servers(
             for key in server.services
         ]
         assert all(pool == pools[0] for pool in pools)
-        assert set(pools[0]) == {one.address for one in server.real_servers} & up
+        assert set(pools[0]) == {one.endpoint.address for one in server.real_servers} & up

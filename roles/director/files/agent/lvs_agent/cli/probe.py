@@ -43,7 +43,7 @@ def probe(path: str, virtual_name: str, real_names: list[str], *, as_json: bool)
     worst = ALL_PASSED
     for real in reals:
         if not as_json:
-            print(f"{virtual.name}/{real.name} {real.address}:{real.port}")
+            print(f"{virtual.name}/{real.name} {real.endpoint}")
             if not real.checks:
                 print("  no checks: it counts as up")
         for check in real.checks:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lvs_agent.config import build_checks, build_quorum, derive_ipvs, derive_quorum
 from lvs_agent.config.derive import or_else
-from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings
+from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
 from lvs_agent.core.policy import ServerPolicy
 
@@ -77,8 +77,7 @@ def _real_servers(
         found.append(
             RealServer(
                 name=name,
-                address=values["ip"],
-                port=port,
+                endpoint=Endpoint(values["ip"], port),
                 weight=or_else(values["weight"], usual_weight),
                 checks=checks.real_server(values, port),
                 forwarding=forwarding,
@@ -102,8 +101,7 @@ def _sorry_server(
     forwarding, tunnel = derive_ipvs.forwarding(values, server)
     return SorryServer(
         name=name,
-        address=values["ip"],
-        port=port,
+        endpoint=Endpoint(values["ip"], port),
         checks=checks.own(values, port),
         forwarding=forwarding,
         tunnel=tunnel,

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from lvs_agent.core.checks import Check
-from lvs_agent.core.ipvs.model import ServiceKey, ServiceSettings, Tunnel
+from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings, Tunnel
 from lvs_agent.core.policy import USUAL_POOL, USUAL_SERVER, PoolPolicy, ServerPolicy
 
 
@@ -397,15 +397,15 @@ class SyncGroup:
 class RealServer(NamedTuple):
     """A real server of one virtual server; up when all `checks` pass, or when it has none.
 
-    `port` 0: that of each service. `forwarding` "NAT", "DR" or "TUN"; thresholds of 0 are none.
+    `endpoint` tells it from the others of its virtual server; its port 0 is that of each service.
+    `forwarding` "NAT", "DR" or "TUN"; thresholds of 0 are none.
 
     A named tuple, not a dataclass: there may be 65,536, which are made, compared and handed to
     other processes with every reload, and a tuple does that in C.
     """
 
     name: str
-    address: str
-    port: int
+    endpoint: Endpoint
     weight: int
     checks: tuple[Check, ...]
     forwarding: str = "DR"
@@ -421,8 +421,7 @@ class SorryServer:
     verdicts: no real server has it."""
 
     name: str
-    address: str
-    port: int
+    endpoint: Endpoint
     checks: tuple[Check, ...] = ()
     weight: int = 1  # it is alone among its kind: any weight above 0 gives it all
     forwarding: str = "DR"

@@ -14,7 +14,7 @@ from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
 from lvs_agent.core.messages import PoolChange, Verdict
 from lvs_agent.core.model import Command, Config, RealServer, VirtualServer
 from lvs_agent.core.notify import Alert, Line, Run, Told
-from lvs_agent.core.quorum import endpoint_of, starts_down
+from lvs_agent.core.quorum import starts_down
 
 # Virtual server and real server, by name.
 _Key = tuple[str, str]
@@ -126,7 +126,7 @@ def _real_server(
     yield from _run(f"RS {server.name} {real.name}", command)
     yield Line(text=f"RS {_place(server, real)} {_virtual(server)} {state}", vrrp=False)
     if real.policy.mail:
-        what = f"real server {real.name} ({endpoint_of(real)})"
+        what = f"real server {real.name} ({real.endpoint})"
         yield Alert(
             subject=f"{what} of {server.name} is {state}",
             text=f"{what} of virtual server {server.name} is {state}: {reason}",
@@ -148,7 +148,7 @@ def _run(key: str, command: Command | None) -> list[Run]:
 
 
 def _places(server: VirtualServer, real: RealServer) -> tuple[tuple[ServiceKey, Endpoint], ...]:
-    return tuple((service, endpoint_of(real)) for service in server.services)
+    return tuple((service, real.endpoint) for service in server.services)
 
 
 def _carried(
@@ -172,5 +172,5 @@ def _virtual(server: VirtualServer) -> str:
 
 
 def _place(server: VirtualServer, real: RealServer) -> str:
-    port = real.port or server.identity.port
-    return f"[{real.address}]:{server.protocol.lower()}:{port}"
+    port = real.endpoint.port or server.identity.port
+    return f"[{real.endpoint.address}]:{server.protocol.lower()}:{port}"

@@ -19,11 +19,9 @@ from lvs_agent.core.messages import PoolChange, Verdict
 from lvs_agent.core.model import Config, VirtualServer
 from lvs_agent.core.quorum import (
     Known,
-    Lookup,
     Panic,
     PoolState,
     conclude,
-    endpoint_of,
     sorry_in_use,
     taking_part,
 )
@@ -73,9 +71,6 @@ class Pools:
         self._servers = {server.identity: server for server in config.virtual_servers}
         self._unsettled = dict.fromkeys(self._servers)
 
-    def _lookup(self, identity: ServiceKey) -> Lookup:
-        return lambda endpoint: self._book.lookup(identity, endpoint)
-
     # What is told
 
     def note(self, verdict: Verdict, now_ns: int) -> bool:
@@ -121,13 +116,13 @@ class Pools:
         if state is None:
             return False
         unknown = {endpoint for _, endpoint in new}
-        lookup = self._lookup(identity)
+        lookup = self._book.of(identity)
         members = taking_part(server, lookup, state.panic)
         weight = sum(part for endpoint, part in members.items() if endpoint not in unknown)
         policy = server.policy
         if state.quorum:
             return weight > 0 and weight >= policy.quorum - policy.hysteresis
-        sorry = (endpoint_of(one) for one in server.sorry_servers)
+        sorry = (one.endpoint for one in server.sorry_servers)
         return weight > 0 or any(lookup(one).up for one in sorry if one not in unknown)
 
     def settle(self, now_ns: int) -> Settled:
@@ -136,7 +131,7 @@ class Pools:
         self._unsettled = {}
         news: list[PoolChange] = []
         for identity in touched:
-            server, lookup = self._servers[identity], self._lookup(identity)
+            server, lookup = self._servers[identity], self._book.of(identity)
             before = self._states.get(identity)
             state, self._pools[identity] = conclude(server, lookup, before, now_ns)
             self._states[identity] = state
@@ -161,14 +156,14 @@ class Pools:
 
     def report(self, server: VirtualServer, now_ns: int) -> dict[str, object]:
         """`quorum`, `panic`, `sorry_servers` and `real_servers` of an entry of `services`."""
-        identity, lookup = server.identity, self._lookup(server.identity)
+        identity, lookup = server.identity, self._book.of(server.identity)
         state = self._states.get(identity)
         members = {} if state is None else taking_part(server, lookup, state.panic)
         used = None if state is None else sorry_in_use(server, lookup, state)
         policy = server.policy
         real_servers = self._book.report(server)
         for row, real in zip(real_servers, server.real_servers, strict=True):
-            row["takes_part"] = endpoint_of(real) in members
+            row["takes_part"] = real.endpoint in members
         return {
             "quorum": state
             and {
@@ -185,11 +180,11 @@ class Pools:
                 "held": [
                     real.name
                     for real in server.real_servers
-                    if endpoint_of(real) in members and not lookup(endpoint_of(real)).up
+                    if real.endpoint in members and not lookup(real.endpoint).up
                 ],
             },
             "sorry_servers": [
-                _sorry_row(one.name, endpoint_of(one), lookup(endpoint_of(one)), one is used)
+                _sorry_row(one.name, one.endpoint, lookup(one.endpoint), one is used)
                 for one in server.sorry_servers
             ],
             "real_servers": real_servers,

@@ -57,11 +57,6 @@ class PoolState:
     panic: Panic | None = None
 
 
-def endpoint_of(server: RealServer | SorryServer) -> Endpoint:
-    """What tells a server from the others of its virtual server."""
-    return Endpoint(server.address, server.port)
-
-
 def destination_of(server: RealServer | SorryServer, weight: int) -> Destination:
     """How a server takes part with `weight`."""
     if isinstance(server, SorryServer):
@@ -128,7 +123,7 @@ def _panic(
     threshold = server.policy.panic
     if threshold is None:
         return None
-    down = [known for real in server.real_servers if is_down(known := lookup(endpoint_of(real)))]
+    down = [known for real in server.real_servers if is_down(known := lookup(real.endpoint))]
     if not threshold.exceeded(len(down), len(server.real_servers)):
         return None
     panic = before or Panic(now_ns, now_ns - threshold.window_ns)
@@ -160,7 +155,7 @@ def taking_part(server: VirtualServer, lookup: Lookup, panic: Panic | None) -> d
     """The real servers that are up, or held in a panic, with their weights."""
     found: dict[Endpoint, int] = {}
     for real in server.real_servers:
-        endpoint = endpoint_of(real)
+        endpoint = real.endpoint
         known = lookup(endpoint)
         if known.up or _is_held(known, panic):
             found[endpoint] = weight_of(real, known)
@@ -171,7 +166,7 @@ def sorry_in_use(server: VirtualServer, lookup: Lookup, state: PoolState) -> Sor
     """The first sorry server that is not known to be dead, when the quorum is lost."""
     if state.quorum:
         return None
-    return next((one for one in server.sorry_servers if lookup(endpoint_of(one)).up), None)
+    return next((one for one in server.sorry_servers if lookup(one.endpoint).up), None)
 
 
 def desired_pool(
@@ -194,7 +189,7 @@ def _pool(
     sorry = sorry_in_use(server, lookup, state)
     pool: dict[Endpoint, Destination] = {}
     for real in server.real_servers:
-        endpoint = endpoint_of(real)
+        endpoint = real.endpoint
         if endpoint in members:
             weight = members[endpoint] if sorry is None else 0
             pool[endpoint] = destination_of(real, weight)
@@ -202,9 +197,9 @@ def _pool(
             pool[endpoint] = destination_of(real, 0)
     for one in server.sorry_servers:
         if one is sorry:
-            pool[endpoint_of(one)] = destination_of(one, one.weight)
+            pool[one.endpoint] = destination_of(one, one.weight)
         elif server.policy.sorry_inhibit:
-            pool[endpoint_of(one)] = destination_of(one, 0)
+            pool[one.endpoint] = destination_of(one, 0)
     return pool
 
 

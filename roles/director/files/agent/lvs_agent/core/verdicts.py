@@ -16,7 +16,7 @@ from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import Endpoint, Pool, ServiceKey
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, RealServer, SorryServer, VirtualServer
-from lvs_agent.core.quorum import Known, endpoint_of, is_down, starts_down
+from lvs_agent.core.quorum import Known, Lookup, is_down, starts_down
 
 # The virtual server's identity, and the server's.
 Place = tuple[ServiceKey, Endpoint]
@@ -32,9 +32,11 @@ class VerdictBook:
 
     def __init__(self, config: Config, generation: int) -> None:
         self.generation = generation
-        self._known: dict[Place, Known] = {}
+        # By the virtual server's identity, then by its own.
+        self._known: dict[ServiceKey, dict[Endpoint, Known]] = {}
+        self._checks: dict[ServiceKey, dict[Endpoint, tuple[Check, ...]]] = {}
+        # Only of those with checks, which alone are spoken of.
         self._names: dict[tuple[str, str], Place] = {}
-        self._checks: dict[Place, tuple[Check, ...]] = {}
         self._alpha: set[Place] = set()
         # Whose a service is: a virtual server may have many, and lose its first.
         self._owners: dict[ServiceKey, ServiceKey] = {}
@@ -45,22 +47,29 @@ class VerdictBook:
         for server in config.virtual_servers:
             identity = server.identity
             self._owners.update(dict.fromkeys(server.services, identity))
+            self._known.setdefault(identity, {})
+            self._checks[identity] = {one.endpoint: one.checks for one in server.servers}
             for one in server.servers:
-                place = identity, endpoint_of(one)
-                self._names[server.name, one.name] = place
-                self._checks[place] = one.checks
-                if starts_down(one):
-                    self._alpha.add(place)
+                if one.checks:
+                    self._names[server.name, one.name] = identity, one.endpoint
+                    if starts_down(one):
+                        self._alpha.add((identity, one.endpoint))
 
-    def lookup(self, identity: ServiceKey, endpoint: Endpoint) -> Known:
-        """What is known, or assumed. One without checks is up, and nobody needs to say so."""
-        place = identity, endpoint
-        known = self._known.get(place)
-        if known is not None:
-            return known
-        if not self._checks.get(place):
-            return _UNCHECKED
-        return _ALPHA if place in self._alpha else _ASSUMED
+    def of(self, identity: ServiceKey) -> Lookup:
+        """What is known, or assumed, of the servers of one virtual server. One without checks is
+        up, and nobody needs to say so."""
+        known = self._known.get(identity, {})
+        checks = self._checks.get(identity, {})
+
+        def lookup(endpoint: Endpoint) -> Known:
+            found = known.get(endpoint)
+            if found is not None:
+                return found
+            if not checks.get(endpoint):
+                return _UNCHECKED
+            return _ALPHA if (identity, endpoint) in self._alpha else _ASSUMED
+
+        return lookup
 
     def note(self, verdict: Verdict, now_ns: int) -> ServiceKey | None:
         """Remember; the virtual server whose pool may change by it, None when nothing changes."""
@@ -69,20 +78,22 @@ class VerdictBook:
         place = self._names.get((verdict.virtual_server, verdict.real_server))
         if place is None or not (verdict.checked or self._is_new_word(place, verdict)):
             return None
-        before = self.lookup(*place)
-        known = self._known[place] = Known(
+        identity, endpoint = place
+        before = self.of(identity)(endpoint)
+        known = self._known[identity][endpoint] = Known(
             verdict.up,
             verdict.checked,
             verdict.reason,
             verdict.weight,
             _good_ns(before, up=verdict.up, now_ns=now_ns),
         )
-        return None if _takes_part_alike(before, known) else place[0]
+        return None if _takes_part_alike(before, known) else identity
 
     def _is_new_word(self, place: Place, verdict: Verdict) -> bool:
         """Of what nobody has checked yet: that it is to wait (alpha) counts where nothing is known;
         that it is up is assumed here, or not."""
-        return not verdict.up and place not in self._known
+        identity, endpoint = place
+        return not verdict.up and endpoint not in self._known.get(identity, {})
 
     def reconfigure(self, config: Config, generation: int) -> tuple[Place, ...]:
         """Keep what is still asked for. A server that is new behind one virtual server gets the
@@ -90,37 +101,42 @@ class VerdictBook:
         again. New ones of virtual servers that were there, of which nothing is known, are returned.
         """
         elsewhere = {
-            (place[1], self._checks[place]): known
-            for place, known in self._known.items()
-            if self._checks.get(place)
+            (endpoint, checks): known
+            for identity, found in self._known.items()
+            for endpoint, known in found.items()
+            if (checks := self._checks[identity].get(endpoint))
         }
         self.generation = generation
         before, known_before, owners = self._checks, self._known, self._owners
-        self._index(config)
         self._known = {}
+        self._index(config)
         new: list[Place] = []
         for server in config.virtual_servers:
-            former = predecessor(server, owners)
+            identity, former = server.identity, predecessor(server, owners)
+            known_here = self._known[identity]
+            was_known = {} if former is None else known_before[former]
+            was_checked = {} if former is None else before[former]
             for one in server.servers:
-                endpoint = endpoint_of(one)
-                place = server.identity, endpoint
-                old = None if former is None else (former, endpoint)
-                if old in known_before and (one.checks or not before.get(old)):
-                    known = known_before[old]
-                    if one.checks != before.get(old):
-                        known = known._replace(weight=None)  # whose check may be gone
-                    self._known[place] = known
-                elif one.checks and old in before and not before[old]:
-                    self._known[place] = _UNCHECKED  # new checks are no reason to give it up
-                elif (endpoint, one.checks) in elsewhere:
-                    self._known[place] = elsewhere[endpoint, one.checks]
-                elif former is not None and old not in before and one.checks:
-                    new.append(place)
+                endpoint, checks = one.endpoint, one.checks
+                was = was_checked.get(endpoint)
+                known = was_known.get(endpoint)
+                if known is not None and (checks or not was):
+                    # Of a weight that a check said nothing is left with another check.
+                    known_here[endpoint] = known if checks == was else known._replace(weight=None)
+                elif not checks:
+                    pass
+                elif was is not None and not was:
+                    known_here[endpoint] = _UNCHECKED  # new checks are no reason to give it up
+                elif (endpoint, checks) in elsewhere:
+                    known_here[endpoint] = elsewhere[endpoint, checks]
+                elif former is not None and was is None:
+                    new.append((identity, endpoint))
         return tuple(new)
 
     def wait(self, place: Place) -> None:
         """That one is not to take part before its first check."""
-        self._known[place] = _WAITING
+        identity, endpoint = place
+        self._known[identity][endpoint] = _WAITING
 
     def adopt(self, pools: Mapping[ServiceKey, Pool], config: Config, now_ns: int) -> None:
         """For a successor: a server without a verdict counts as up when the kernel has it, as down
@@ -130,11 +146,11 @@ class VerdictBook:
             if server.identity not in pools:
                 continue
             key, pool = server.identity, pools[server.identity]
+            known_here = self._known[key]
             sorry = any(_weight(pool, key, one) for one in server.sorry_servers)
             for real in server.real_servers:
-                place = key, endpoint_of(real)
                 weight = _weight(pool, key, real)
-                known = self._known.get(place)
+                known = known_here.get(real.endpoint)
                 if known is None:
                     if not real.checks:
                         continue
@@ -142,15 +158,17 @@ class VerdictBook:
                         continue  # dead, or alive and not to get new connections: who knows
                     works = weight is not None and (weight > 0 or not real.policy.inhibit)
                     known = Known(works, False, "as the kernel had it when we started")
-                self._known[place] = known._replace(good_ns=now_ns) if weight else known
+                good = known._replace(good_ns=now_ns)
+                known_here[real.endpoint] = good if weight else known
 
     def report(self, server: VirtualServer) -> list[dict[str, object]]:
         """The real servers of one virtual server for the status."""
+        lookup = self.of(server.identity)
         return [
             {
                 "name": one.name,
-                "address": one.address,
-                "port": one.port,
+                "address": one.endpoint.address,
+                "port": one.endpoint.port,
                 "weight": one.weight,
                 "check_weight": known.weight,
                 "up": known.up,
@@ -158,13 +176,14 @@ class VerdictBook:
                 "reason": known.reason,
             }
             for one in server.real_servers
-            for known in (self.lookup(server.identity, endpoint_of(one)),)
+            for known in (lookup(one.endpoint),)
         ]
 
 
 def _weight(pool: Pool, key: ServiceKey, server: RealServer | SorryServer) -> int | None:
     """The weight that a server has in the pool of service `key`; None: it is not there."""
-    there = pool.get(Endpoint(server.address, server.port or key.port))
+    address, port = server.endpoint
+    there = pool.get(Endpoint(address, port or key.port))
     return None if there is None else there.weight
 
 

@@ -10,7 +10,6 @@ import json
 import socket
 from dataclasses import dataclass
 
-from lvs_agent.core.config_parts import unpack
 from lvs_agent.core.messages import (
     Heartbeat,
     InstanceState,
@@ -25,6 +24,7 @@ from lvs_agent.core.messages import (
 )
 from lvs_agent.core.model import Config
 from lvs_agent.proc.channel import Channel
+from lvs_agent.proc.config_parts import unpack
 from lvs_agent.proc.loop import Loop
 
 HEARTBEAT_NS = 250_000_000

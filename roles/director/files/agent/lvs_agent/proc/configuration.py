@@ -16,10 +16,10 @@ from lvs_agent import config
 from lvs_agent.adapters import config_file
 from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.config import ConfigError, ConfigRejected
-from lvs_agent.core import config_parts
 from lvs_agent.core.model import Config
 from lvs_agent.core.supervise import NAMES
 from lvs_agent.core.wire import FRAME_LIMIT
+from lvs_agent.proc import config_parts
 
 # A configuration travels in one message, with a few words before it.
 _PACKED_LIMIT = FRAME_LIMIT - 1024

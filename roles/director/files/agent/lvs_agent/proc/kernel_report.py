@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from lvs_agent.adapters.ipvs_answers import Counters
 from lvs_agent.core import addresses as rules
 from lvs_agent.core.host import Host
-from lvs_agent.core.ipvs.model import Endpoint, Service, ServiceKey
+from lvs_agent.core.ipvs.model import Endpoint, Service, ServiceKey, service_pool
 from lvs_agent.core.ipvs.text import flag_names
 from lvs_agent.core.messages import LinkState
 from lvs_agent.core.model import VirtualAddress, VirtualServer
@@ -72,7 +72,7 @@ def service_report(
     with the verdicts (Pools.report); of a virtual server's services only the first has it."""
     counters, per_destination = done
     settings = server.settings
-    names = {(one.address, one.port or key.port): one.name for one in server.servers}
+    names = service_pool(key, {one.endpoint: one.name for one in server.servers})
     destinations: list[dict[str, object]] = []
     for endpoint, destination in (known.pool if known else {}).items():
         its = per_destination.get(endpoint, Counters())
@@ -80,7 +80,7 @@ def service_report(
             {
                 "address": endpoint.address,
                 "port": endpoint.port,
-                "name": names.get((endpoint.address, endpoint.port)),
+                "name": names.get(endpoint),
                 "weight": destination.weight,
                 "forwarding": destination.forwarding,
                 "tunnel": str(destination.tunnel) if destination.tunnel else None,

@@ -25,7 +25,6 @@ from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
 from lvs_agent.adapters.signals import SignalQueue
-from lvs_agent.core.config_parts import part
 from lvs_agent.core.messages import LogLine, Message, StatusReply
 from lvs_agent.core.orders import (
     Abort,
@@ -50,6 +49,7 @@ from lvs_agent.core.supervise import (
 )
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Start
+from lvs_agent.proc.config_parts import part
 from lvs_agent.proc.configuration import Loaded, advert_ints_ns
 from lvs_agent.proc.control_server import ControlServer
 from lvs_agent.proc.fork import Forked, Room, fork, reap

@@ -33,8 +33,8 @@ from lvs_agent.core.model import Config, RealServer, SorryServer, VirtualServer
 # A reason is for people: about one line of the journal.
 _REASON_CHARACTERS = 300
 
-# The virtual server's identity, address, port: what makes two the same to IPVS.
-ServerKey = tuple[ServiceKey, str, int]
+# The virtual server's identity, and its own: what makes two the same to IPVS.
+ServerKey = tuple[ServiceKey, Endpoint]
 
 
 _NOT_CHECKED = CheckState()
@@ -90,8 +90,7 @@ class Server:
     @property
     def key(self) -> ServerKey:
         """What makes it the same real server in another configuration."""
-        real = self.real
-        return self.virtual.identity, real.address, real.port
+        return self.virtual.identity, self.real.endpoint
 
     @property
     def name(self) -> str:
@@ -101,7 +100,7 @@ class Server:
     def __str__(self) -> str:
         virtual, real = self.virtual, self.real
         return (
-            f"real server {real.name} ({Endpoint(real.address, real.port)}) of virtual server"
+            f"real server {real.name} ({real.endpoint}) of virtual server"
             f" {virtual.name} ({virtual.identity})"
         )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 
 class ServiceKey(NamedTuple):
@@ -98,13 +98,16 @@ class Destination(NamedTuple):
 Pool = Mapping[Endpoint, Destination]
 
 
-def service_pool(key: ServiceKey, pool: Pool) -> Pool:
+_Of = TypeVar("_Of")
+
+
+def service_pool(key: ServiceKey, pool: Mapping[Endpoint, _Of]) -> Mapping[Endpoint, _Of]:
     """`pool` as service `key` has it: port 0 becomes the service's own."""
     if key.port == 0 or all(endpoint.port for endpoint in pool):
         return pool
     return {
-        endpoint if endpoint.port else Endpoint(endpoint.address, key.port): destination
-        for endpoint, destination in pool.items()
+        endpoint if endpoint.port else Endpoint(endpoint.address, key.port): of
+        for endpoint, of in pool.items()
     }
 
 

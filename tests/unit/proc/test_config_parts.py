@@ -13,8 +13,8 @@ from full_document import FULL
 from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent.config import load
-from lvs_agent.core.config_parts import pack, part, unpack
 from lvs_agent.core.model import Config
+from lvs_agent.proc.config_parts import pack, part, unpack
 
 INSTANCE = {"interface": "eth0", "virtual_router_id": 51, "virtual_ipaddress": ["10.0.0.80/24"]}
 MAIL = {"notification_email": ["root@localhost"], "smtp_server": "127.0.0.1"}
@@ -69,8 +69,8 @@ class Runs:
         pickle.dumps(Runs()),
         pickle.dumps(os.system),
         pack(config())[:-9],
-        b"clvs_agent.core.config_parts\npack\n.",
-        b"clvs_agent.core.config_parts\npickle.loads\n.",
+        b"clvs_agent.proc.config_parts\npack\n.",
+        b"clvs_agent.proc.config_parts\npickle.loads\n.",
     ],
 )
 def test_nothing_but_a_configuration_is_unpacked(data: bytes) -> None:
