@@ -73,10 +73,14 @@ def _routes(module: Any, ip: str, family: int) -> list[str]:
     command = [ip, f"-{family}", "-json", "route", "show", "table", table]
     # An error where the table has never had a route.
     return [
-        f"route default via {each['gateway']} table {table}"
+        f"route default via {each['gateway']} table {table}{_source(each)}"
         for each in _json(module, command, may_fail=True)
         if each.get("dst") == "default" and "gateway" in each
     ]
+
+
+def _source(route: dict[str, Any]) -> str:
+    return f" src {route['prefsrc']}" if "prefsrc" in route else ""
 
 
 def _gue_ports(module: Any, ip: str) -> list[str]:
