@@ -19,6 +19,7 @@ _SPECIFIC_SCTP, _BEFORE_MAIN_SCTP = "5402", "5403"
 # such a lookup (fib6_rule_match in net/ipv6/fib6_rules.c).
 _UNSOURCED = {4: "0.0.0.0", 6: "all"}
 NFT_TABLE = "lvs_real_server"
+SCTP_SCOPE, SCTP_SCOPE_FILE = "2", "/proc/sys/net/sctp/addr_scope_policy"
 
 # The device that takes packets out of an encapsulation, by family outside and what is inside:
 # (name, kind, further words). One for all senders (RFC 2003, RFC 2784, RFC 2473, RFC 4213).
@@ -222,7 +223,23 @@ def _way_back(gateway: dict[str, Any], nat_route: str) -> list[Thing]:
             )
             found.append(_rule(ip, before_main, source, f"{words} lookup {TABLE}"))
     found.append(_rule(ip, _AFTER_MAIN, address, f" lookup {TABLE}"))
+    if sctp and version == 4:
+        found.append(_sctp_scope())
     return found
+
+
+def _sctp_scope() -> Thing:
+    """An association has the addresses that are at least as public as the client's, and knows no
+    others: a real server with a private IPv4 address and a public IPv6 one would abort what comes
+    to the former. 2: private ones too; 1 is the kernel's own (sctp_in_scope in
+    net/sctp/bind_addr.c)."""
+    return Thing(
+        what=f"sctp scope {SCTP_SCOPE}",
+        slot="sctp scope",
+        start=("-modprobe sctp", f"sh -c 'echo {SCTP_SCOPE} >{SCTP_SCOPE_FILE}'"),
+        stop=f"sh -c 'echo 1 >{SCTP_SCOPE_FILE}'",
+        late=True,
+    )
 
 
 def _default_route(via: str, source: str) -> Thing:

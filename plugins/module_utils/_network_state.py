@@ -39,6 +39,9 @@ def read(module: Any, *, firewall: bool) -> State:
         have.update(_rules(module, ip, family))
         have.update(_routes(module, ip, family))
     have.update(_gue_ports(module, ip))
+    # None where the kernel has not loaded SCTP.
+    if scope := _host.read_text(_network_plan.SCTP_SCOPE_FILE):
+        have.add(f"sctp scope {scope.strip()}")
     if firewall:
         for word in ("ip", "ip6"):
             have.update(_mss(module, word))

@@ -129,10 +129,13 @@ def test_answers_of_sctp_find_the_gateway_before_they_have_a_source(route: str) 
     words = "from 0.0.0.0 ipproto sctp sport 9000 lookup"
     assert f"rule pref 5402 {words} main suppress_prefixlength 0" in found
     assert f"rule pref 5403 {words} 5400" in found
+    assert "sctp scope 2" in found
     six = {"address": "2001:db8::3", "gateway": "2001:db8::188", "services": [service]}
     found = whats(route=route, gateways=[six])
     assert found[0] == "route default via 2001:db8::188 table 5400"
     assert "rule pref 5403 from all ipproto sctp sport 9000 lookup 5400" in found
+    assert "sctp scope 2" not in found
+    assert "sctp scope 2" not in whats(gateways=[NAT])
 
 
 def test_kernel_modules_are_those_of_the_tunnels() -> None:
