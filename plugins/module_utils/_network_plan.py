@@ -239,6 +239,7 @@ def _sctp_scope() -> Thing:
         start=("-modprobe sctp", f"sh -c 'echo {SCTP_SCOPE} >{SCTP_SCOPE_FILE}'"),
         stop=f"sh -c 'echo 1 >{SCTP_SCOPE_FILE}'",
         late=True,
+        optional=True,  # the server may bring its own SCTP, and the kernel have none
     )
 
 

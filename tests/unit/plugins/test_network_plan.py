@@ -150,7 +150,7 @@ def test_a_unit_is_the_record_of_what_it_makes() -> None:
             tunnel(virtual_addresses=["172.16.1.253"]),
             tunnel(type="gue", port=6080, virtual_addresses=["172.16.1.253"]),
         ],
-        "gateways": [NAT],
+        "gateways": [{**NAT, "services": [*NAT["services"], {"protocol": "sctp", "port": 9000}]}],
     }
     things = _network_plan.things(needs, "service", {"172.16.1.3": 1500})
     for late in (False, True):
