@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 # Ours alone: a routing table, and priorities of rules before and after that of the main table.
 TABLE = "5400"
 _SPECIFIC, _BEFORE_MAIN, _AFTER_MAIN = "5400", "5401", "33000"
+# SCTP's own: the kernel refuses a rule without a source beside one that says the rest alike.
+_SPECIFIC_SCTP, _BEFORE_MAIN_SCTP = "5402", "5403"
+# How a rule says "no source chosen yet". IPv6 cannot: there, a rule with any source does not match
+# such a lookup (fib6_rule_match in net/ipv6/fib6_rules.c).
+_UNSOURCED = {4: "0.0.0.0", 6: "all"}
 NFT_TABLE = "lvs_real_server"
+SCTP_SCOPE, SCTP_SCOPE_FILE = "2", "/proc/sys/net/sctp/addr_scope_policy"
 
 # The device that takes packets out of an encapsulation, by family outside and what is inside:
 # (name, kind, further words). One for all senders (RFC 2003, RFC 2784, RFC 2473, RFC 4213).
@@ -194,28 +200,58 @@ def _way_back(gateway: dict[str, Any], nat_route: str) -> list[Thing]:
     Networks that the host knows a way to go first, so its neighbours (the directors' checks) are
     reached directly. The last rule gives a host without a default route one for this address; the
     reverse path check of what comes in from clients needs it as well.
+
+    SCTP answers an INIT by a route that it asks for without a source, and takes the route's own
+    (sctp_v4_get_dst in net/sctp/protocol.c): rules for the address do not see that.
     """
-    address, via = gateway["address"], gateway["gateway"]
-    ip = _ip(_version(address))
+    address, version = gateway["address"], _version(gateway["address"])
+    sctp = [_selector(each) for each in gateway["services"] if each["protocol"] == "sctp"]
     selectors = [""]
     if nat_route == "service":
         selectors = [_selector(each) for each in gateway["services"]]
-    found = [
-        Thing(
-            what=f"route default via {via} table {TABLE}",
-            slot=f"route IPv{_version(address)}",
-            start=(f"{ip} route replace default via {via} table {TABLE}",),
-            stop=f"{ip} route delete default table {TABLE}",
-            late=True,
-        )
-    ]
-    for selector in dict.fromkeys(selectors):
-        found.append(
-            _rule(ip, _SPECIFIC, address, f"{selector} lookup main suppress_prefixlength 0")
-        )
-        found.append(_rule(ip, _BEFORE_MAIN, address, f"{selector} lookup {TABLE}"))
+    # An IPv6 route with a source cannot be made while that is tentative, as it is at boot.
+    preferred = f" src {address}" if sctp and version == 4 else ""
+    found = [_default_route(gateway["gateway"], preferred)]
+    ip = _ip(version)
+    for specific, before_main, source, listed in (
+        (_SPECIFIC, _BEFORE_MAIN, address, selectors),
+        (_SPECIFIC_SCTP, _BEFORE_MAIN_SCTP, _UNSOURCED[version], sctp),
+    ):
+        for words in dict.fromkeys(listed):
+            found.append(
+                _rule(ip, specific, source, f"{words} lookup main suppress_prefixlength 0")
+            )
+            found.append(_rule(ip, before_main, source, f"{words} lookup {TABLE}"))
     found.append(_rule(ip, _AFTER_MAIN, address, f" lookup {TABLE}"))
+    if sctp and version == 4:
+        found.append(_sctp_scope())
     return found
+
+
+def _sctp_scope() -> Thing:
+    """An association has the addresses that are at least as public as the client's, and knows no
+    others: a real server with a private IPv4 address and a public IPv6 one would abort what comes
+    to the former. 2: private ones too; 1 is the kernel's own (sctp_in_scope in
+    net/sctp/bind_addr.c)."""
+    return Thing(
+        what=f"sctp scope {SCTP_SCOPE}",
+        slot="sctp scope",
+        start=("-modprobe sctp", f"sh -c 'echo {SCTP_SCOPE} >{SCTP_SCOPE_FILE}'"),
+        stop=f"sh -c 'echo 1 >{SCTP_SCOPE_FILE}'",
+        late=True,
+        optional=True,  # the server may bring its own SCTP, and the kernel have none
+    )
+
+
+def _default_route(via: str, source: str) -> Thing:
+    ip, place = _ip(_version(via)), f"default via {via} table {TABLE}{source}"
+    return Thing(
+        what=f"route {place}",
+        slot=f"route IPv{_version(via)}",
+        start=(f"{ip} route replace {place}",),
+        stop=f"{ip} route delete default table {TABLE}",
+        late=True,
+    )
 
 
 def _selector(service: dict[str, Any]) -> str:

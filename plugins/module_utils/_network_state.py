@@ -39,6 +39,9 @@ def read(module: Any, *, firewall: bool) -> State:
         have.update(_rules(module, ip, family))
         have.update(_routes(module, ip, family))
     have.update(_gue_ports(module, ip))
+    # None where the kernel has not loaded SCTP.
+    if scope := _host.read_text(_network_plan.SCTP_SCOPE_FILE):
+        have.add(f"sctp scope {scope.strip()}")
     if firewall:
         for word in ("ip", "ip6"):
             have.update(_mss(module, word))
@@ -73,10 +76,14 @@ def _routes(module: Any, ip: str, family: int) -> list[str]:
     command = [ip, f"-{family}", "-json", "route", "show", "table", table]
     # An error where the table has never had a route.
     return [
-        f"route default via {each['gateway']} table {table}"
+        f"route default via {each['gateway']} table {table}{_source(each)}"
         for each in _json(module, command, may_fail=True)
         if each.get("dst") == "default" and "gateway" in each
     ]
+
+
+def _source(route: dict[str, Any]) -> str:
+    return f" src {route['prefsrc']}" if "prefsrc" in route else ""
 
 
 def _gue_ports(module: Any, ip: str) -> list[str]:

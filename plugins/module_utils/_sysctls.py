@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.module_utils import _host
+from ansible_collections.lvs.cluster.plugins.module_utils import _host, _router_advertisements
 
 _LINE = re.compile(r"^(?P<key>[^#;\s=]+)\s*=\s*(?P<value>.*)$", re.MULTILINE)
 _BEFORE = re.compile(r"^# before: (?P<key>\S+) = (?P<value>.*)$", re.MULTILINE)
@@ -45,12 +45,18 @@ class Recorded:
             _host.ensure_no_file(module, changes, self._path)
             return
         lines = [self._notice]
-        for key in sorted(wanted):
+        ordered = sorted(wanted, key=_in_order)
+        for key in ordered:
             original = self._originals.setdefault(key, _host.sysctl(key) or "")
             if original:
                 lines.append(f"# before: {key} = {original}")
-        lines += [f"{key} = {value}" for key, value in sorted(wanted.items())]
+        lines += [f"{key} = {wanted[key]}" for key in ordered]
         _host.ensure_file(module, changes, self._path, "\n".join([*lines, ""]))
+
+
+def _in_order(key: str) -> tuple[bool, str]:
+    """Whoever becomes a router loses the routes that nothing set before keeps: that comes last."""
+    return key == _router_advertisements.FORWARDING, key
 
 
 def _pairs(pattern: re.Pattern[str], text: str) -> dict[str, str]:

@@ -67,6 +67,8 @@ options:
     description:
       - File in C(/etc/sysctl.d) that sets O(sysctls) at boot. It records the values from before;
         a parameter that is in it and no longer wanted gets its former value back.
+      - With C(net.ipv6.conf.all.forwarding) 1, C(accept_ra) becomes 2 on interfaces that have a
+        default route from router advertisements, so that they keep it.
     type: path
   units:
     description: systemd units.
@@ -116,7 +118,11 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lvs.cluster.plugins.module_utils import _host, _sysctls
+from ansible_collections.lvs.cluster.plugins.module_utils import (
+    _host,
+    _router_advertisements,
+    _sysctls,
+)
 
 _NOTICE = "# Managed by Ansible, collection lvs.cluster."
 
@@ -176,6 +182,8 @@ def apply(module: AnsibleModule, changes: _host.Changes) -> None:
     values = {key: str(value) for key, value in wanted["sysctls"].items()}
     if wanted["sysctl_file"]:
         recorded = _sysctls.Recorded(wanted["sysctl_file"], _NOTICE)
+        kept = _router_advertisements.needed(module, values, recorded.set_before)
+        values = {**kept, **values}
         recorded.apply(module, changes, values)
         recorded.put_back(module, changes, values)
     else:

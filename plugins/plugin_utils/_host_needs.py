@@ -71,6 +71,11 @@ def ipvs_modules(document: Mapping[str, Any]) -> list[str]:
 _IPVS_SYSCTLS = {"conn_reuse_mode": 1, "expire_nodest_conn": 1, "expire_quiescent_template": 1}
 
 
+# All groups, as systemd itself sets it: what the number of the agent's group is, only the host
+# knows, and a range of that one alone would take the permission from whoever has it there now.
+_PING = {"net.ipv4.ping_group_range": "0 2147483647"}
+
+
 def sysctls(
     director: _real_server.Director, others: Mapping[str, Any], own: Mapping[str, Any]
 ) -> dict[str, str]:
@@ -83,6 +88,8 @@ def sysctls(
         ipvs = {**_IPVS_SYSCTLS, **({"backup_only": 1} if is_real_server(director) else {})}
         found |= {f"net.ipv4.vs.{name}": each for name, each in {**ipvs, **others}.items()}
     found |= _forwarding_sysctls(director)
+    if pings(director.document):
+        found |= _PING
     return {name: str(int(each) if isinstance(each, bool) else each)
             for name, each in {**found, **own}.items()}  # fmt: skip
 
@@ -106,6 +113,24 @@ def _forwarding_sysctls(director: _real_server.Director) -> dict[str, int]:
     if 6 in families:
         found["net.ipv6.conf.all.forwarding"] = 1
     return found
+
+
+def pings(document: Mapping[str, Any]) -> bool:
+    """Whether a check of any virtual, real or sorry server is a ping, over IPv4 or IPv6.
+
+    A check without options is one too; only nothing, or an empty list, is none.
+    """
+    for server in _mappings(document.get("virtual_servers")):
+        sorry = server.get("sorry_server")
+        holders = [
+            server,
+            *_mappings(server.get("real_servers")),
+            *(sorry if isinstance(sorry, list) else [sorry]),
+        ]
+        for holder in holders:
+            if isinstance(holder, Mapping) and holder.get("ping_check") not in (None, []):
+                return True
+    return False
 
 
 def is_real_server(director: _real_server.Director) -> bool:

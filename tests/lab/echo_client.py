@@ -30,7 +30,12 @@ def ask(protocol: str, address: str, port: int, source: str) -> str | None:
             made.connect((address, port))
             if protocol == "UDP":
                 made.send(b"?")
-            return made.recv(100).decode() or None
+            answer = made.recv(100).decode()
+            if protocol != "UDP":
+                made.send(b"!")
+                if made.recv(1) != b"!":
+                    return None
+            return answer or None
     except OSError:
         return None
 

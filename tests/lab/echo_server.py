@@ -3,6 +3,7 @@
 
 Usage: echo_server.py FIRST_PORT COUNT. Standard library only. Each port speaks all protocols over
 both families; the answer is `host address`, with the client's address as the real server sees it.
+Over a connection the client's next byte is sent back.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def answer(ready: socket.socket) -> None:
     with connection:
         connection.settimeout(2)
         connection.sendall(text(peer))
+        # What the client says then must find the connection too: SCTP's is known by addresses.
+        connection.sendall(connection.recv(1))
+        connection.recv(1)  # the client ends it, or it may be gone before connect() returns there
 
 
 def _as_source(data: bytes) -> bytes:

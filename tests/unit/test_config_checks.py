@@ -251,12 +251,18 @@ def test_what_cannot_be_is_refused_with_words(
     assert words in refused(document(**listed))[f"{RS}.{path}"]
 
 
-@pytest.mark.parametrize("kind", ["tcp_check", "smtp_check"])
-def test_a_udp_service_is_not_checked_over_tcp_by_mistake(kind: str) -> None:
-    errors = refused(document(server={"protocol": "UDP"}, **{kind: {}}))
-    assert "give it the connect_port" in errors[f"{RS}.{kind}[0]"]
-    from_document(document(server={"protocol": "UDP"}, **{kind: {"connect_port": 81}}))
-    from_document(document(server={"protocol": "UDP"}, dns_check={}, udp_check={}, ping_check={}))
+@pytest.mark.parametrize("protocol", ["UDP", "SCTP"])
+@pytest.mark.parametrize("kind", ["http_get", "ssl_get", "tcp_check", "smtp_check"])
+def test_a_service_of_another_protocol_is_not_checked_over_tcp_by_mistake(
+    kind: str, protocol: str
+) -> None:
+    check = {"url": URL} if kind in ("http_get", "ssl_get") else {}
+    server = {"protocol": protocol}
+    errors = refused(document(server=server, **{kind: check}))
+    assert f"a service of {protocol} over TCP; give it the connect_p" in errors[f"{RS}.{kind}[0]"]
+    from_document(document(server=server, **{kind: {**check, "connect_port": 81}}))
+    from_document(document(server={"protocol": "TCP"}, **{kind: check}))
+    from_document(document(server=server, dns_check={}, udp_check={}, ping_check={}))
 
 
 def test_the_source_of_a_shared_check_must_reach_every_real_server() -> None:

@@ -28,7 +28,8 @@ from lvs_agent.core.host_facts import (
 from lvs_agent.core.ipvs.model import Destination, Endpoint, Service, ServiceKey, ServiceSettings
 from lvs_agent.core.ledger import Ledger, of_config
 from lvs_agent.core.model import VirtualAddress
-from lvs_agent.core.plan import plan, verdicts_of_status
+from lvs_agent.core.plan import plan
+from lvs_agent.core.plan_pools import of_status
 from unit.core.kernel_examples import config, virtual_server
 
 RUNNING = 0x41
@@ -215,7 +216,7 @@ def test_ipv6_address_of_an_interface_that_is_down_is_not_missing() -> None:
 
 def test_plan_of_a_bare_host_lists_everything() -> None:
     wanted = config("192.0.2.99/32", web=virtual_server(1, 2))
-    assert plan(wanted, host("192.0.2.2/24"), {}, Ledger(), lambda _key, _endpoint: True) == (
+    assert plan(wanted, host("192.0.2.2/24"), {}, Ledger()) == (
         "add 192.0.2.99/32 to eth0 when VI_1 becomes master",
         "add service TCP 192.0.2.80:80 scheduler rr",
         "add 192.0.2.11:80 to TCP 192.0.2.80:80 weight 1 forwarding DR",
@@ -234,8 +235,8 @@ def test_plan_shows_only_differences_to_what_runs() -> None:
     )
     made = host("192.0.2.2/24", "192.0.2.99/32", "192.0.2.98/32")
     ledger = of_config(before)
-    assert plan(before, made, {key: running}, ledger, lambda _key, _endpoint: True) == ()
-    assert plan(after, made, {key: running}, ledger, lambda _key, _endpoint: True) == (
+    assert plan(before, made, {key: running}, ledger) == ()
+    assert plan(after, made, {key: running}, ledger) == (
         "remove 192.0.2.98/32 from eth0",
         "add 192.0.2.97/32 to eth0 (VI_1 is held here)",
         "change 192.0.2.11:80 of TCP 192.0.2.80:80: weight 1 -> 3",
@@ -254,13 +255,63 @@ def test_plan_with_status_does_not_add_a_server_that_is_down() -> None:
             {"protocol": "TCP", "real_servers": [{}]},
         ]
     }
-    known = verdicts_of_status(status)
-    lines = plan(
-        config(web=virtual_server(1, 2)),
-        host(),
-        {},
-        Ledger(),
-        lambda key, endpoint: known.get((key, endpoint), True),
-    )
+    lines = plan(config(web=virtual_server(1, 2)), host(), {}, Ledger(), running=of_status(status))
     assert not any("192.0.2.11" in line for line in lines)
     assert any("192.0.2.12" in line for line in lines)
+
+
+def _status(*up: bool, quorum: bool = True) -> dict[str, Any]:
+    """Of TCP 192.0.2.80:80 with real servers from 192.0.2.11 on."""
+    rows = [{"address": f"192.0.2.{n}", "port": 80, "up": each} for n, each in enumerate(up, 11)]
+    key = {"protocol": "TCP", "address": "192.0.2.80", "port": 80}
+    return {"services": [{**key, "quorum": {"reached": quorum}, "real_servers": rows}]}
+
+
+def _plan_of(status: dict[str, Any], **server: Any) -> list[str]:
+    """What is added to a service that has no real server in the kernel, by the last number."""
+    wanted = config(web=virtual_server(1, 1, **server))
+    lines = plan(wanted, host(), {}, Ledger(), running=of_status(status))
+    prefix, suffix = "add 192.0.2.", ":80 to TCP 192.0.2.80:80 weight 1 forwarding DR"
+    shown = [line.removeprefix(prefix).replace(suffix, "") for line in lines]
+    return [line for line in shown if line.startswith(("11", "12"))]
+
+
+CHECKED: dict[str, Any] = {"tcp_check": {}}
+
+
+@pytest.mark.parametrize(
+    ("status", "server", "wanted"),
+    [
+        # The agent is about to start: everybody is assumed up, but with alpha.
+        ({}, CHECKED, ["11", "12"]),
+        (
+            {},
+            {**CHECKED, "alpha": True},
+            ["11 when its check has passed", "12 when its check has passed"],
+        ),
+        # New to a working virtual server.
+        (_status(True), CHECKED, ["11", "12 when its check has passed"]),
+        (_status(True), {}, ["11", "12"]),
+        # Not new, whatever was found.
+        (_status(True, True), {**CHECKED, "alpha": True}, ["11", "12"]),
+        (_status(True, False), CHECKED, ["11"]),
+        # Nobody else can do the work; with a sorry server it waits.
+        (_status(True), {**CHECKED, "quorum": 2, "sorry": False}, ["11", "12"]),
+        (_status(False, quorum=False), {**CHECKED, "sorry": False}, ["12"]),
+        (_status(False, quorum=False), CHECKED, ["12 when its check has passed"]),
+    ],
+)
+def test_plan_tells_who_waits_for_a_check(
+    status: dict[str, Any], server: dict[str, Any], wanted: list[str]
+) -> None:
+    assert _plan_of(status, **server) == wanted
+
+
+def test_plan_of_a_service_of_all_ports_tells_who_waits() -> None:
+    server = virtual_server(1, sorry=False, alpha=True, tcp_check={"connect_port": 80})
+    server["real_servers"]["rs11"].pop("port")
+    group = {"ip": "192.0.2.80", "port": 443}
+    lines = plan(config(web={**server, **group}), host(), {}, Ledger())
+    assert lines[-1] == (
+        "add 192.0.2.11:443 to TCP 192.0.2.80:443 weight 1 forwarding DR when its check has passed"
+    )

@@ -128,6 +128,31 @@ def test_a_director_without_virtual_servers_sets_nothing_of_ipvs() -> None:
     assert _host_needs.sysctls(idle, {"sloppy_tcp": 1}, {}) == {}
 
 
+@pytest.mark.parametrize(
+    ("server", "pings"),
+    [
+        ({}, False),
+        ({"ping_check": None}, False),
+        ({"ping_check": []}, False),
+        ({"tcp_check": {}}, False),
+        ({"ping_check": {}}, True),
+        ({"ping_check": [{"retry": 1}]}, True),
+        ({"real_servers": {"a": {"tcp_check": {}}, "b": {"ping_check": {}}}}, True),
+        ({"real_servers": {"a": {"ip": "10.0.0.2"}, "b": None}}, False),
+        ({"sorry_server": {"ip": "10.0.0.3", "ping_check": {}}}, True),
+        ({"sorry_server": [{"ip": "10.0.0.3"}, {"ip": "10.0.0.4", "ping_check": {}}]}, True),
+        ({"sorry_server": [None, "x"]}, False),
+    ],
+)
+def test_who_pings_gets_the_permission_of_the_kernel(server: dict[str, Any], pings: bool) -> None:
+    document = {"virtual_servers": {"idle": None, "web": server}}
+    of = _real_server.Director(name="d", document=document, interfaces={}, own=frozenset())
+    found = _host_needs.sysctls(of, {}, {})
+    assert found.get("net.ipv4.ping_group_range") == ("0 2147483647" if pings else None)
+    own = {"net.ipv4.ping_group_range": "998 998"}
+    assert _host_needs.sysctls(of, {}, own)["net.ipv4.ping_group_range"] == "998 998"
+
+
 def test_ipvs_modules_are_schedulers_and_engines() -> None:
     servers = {
         "a": {"lb_algo": "sh"},

@@ -121,6 +121,23 @@ def test_a_service_of_all_ports_has_a_rule_without_one() -> None:
     assert "rule pref 5401 from 192.168.1.3 ipproto udp lookup 5400" in found
 
 
+@pytest.mark.parametrize("route", ["service", "address"])
+def test_answers_of_sctp_find_the_gateway_before_they_have_a_source(route: str) -> None:
+    service = {"protocol": "sctp", "port": 9000}
+    found = whats(route=route, gateways=[{**NAT, "services": [service]}])
+    assert found[0] == "route default via 192.168.1.188 table 5400 src 192.168.1.3"
+    words = "from 0.0.0.0 ipproto sctp sport 9000 lookup"
+    assert f"rule pref 5402 {words} main suppress_prefixlength 0" in found
+    assert f"rule pref 5403 {words} 5400" in found
+    assert "sctp scope 2" in found
+    six = {"address": "2001:db8::3", "gateway": "2001:db8::188", "services": [service]}
+    found = whats(route=route, gateways=[six])
+    assert found[0] == "route default via 2001:db8::188 table 5400"
+    assert "rule pref 5403 from all ipproto sctp sport 9000 lookup 5400" in found
+    assert "sctp scope 2" not in found
+    assert "sctp scope 2" not in whats(gateways=[NAT])
+
+
 def test_kernel_modules_are_those_of_the_tunnels() -> None:
     listed = [tunnel(type="gue", port=6080), tunnel(type="gre", address="2001:db8::3")]
     assert _network_plan.kernel_modules(listed) == ["fou", "ip6_gre", "ipip"]
@@ -133,7 +150,7 @@ def test_a_unit_is_the_record_of_what_it_makes() -> None:
             tunnel(virtual_addresses=["172.16.1.253"]),
             tunnel(type="gue", port=6080, virtual_addresses=["172.16.1.253"]),
         ],
-        "gateways": [NAT],
+        "gateways": [{**NAT, "services": [*NAT["services"], {"protocol": "sctp", "port": 9000}]}],
     }
     things = _network_plan.things(needs, "service", {"172.16.1.3": 1500})
     for late in (False, True):

@@ -21,6 +21,7 @@ from lvs_agent.core.ipvs import timeouts
 from lvs_agent.core.ipvs.model import Service, ServiceKey
 from lvs_agent.core.ledger import Ledger, of_config
 from lvs_agent.core.model import Config
+from lvs_agent.core.plan_pools import of_status
 from lvs_agent.core.routes import Entry, Place
 
 
@@ -33,7 +34,8 @@ def plan(
     """What the agent would change in this host's kernel with `config`, a line for each change.
 
     `status` is the document of `lvsctl status --json`: with it a real server that is down is not
-    shown as one to add; without it every real server counts as up. Needs CAP_NET_ADMIN for IPVS.
+    shown as one to add, and one that is new waits for its check; without it the agent is about to
+    start, and every real server counts as up unless it has alpha. Needs CAP_NET_ADMIN for IPVS.
     Raises OSError when the kernel cannot be read.
     """
     directory = runtime_directory or ledger_file.runtime_dir()
@@ -43,15 +45,13 @@ def plan(
         host = read_host(netlink)
     finally:
         netlink.close()
-    known = comparison.verdicts_of_status(status or {})
     lines = comparison.plan(
         config,
         host,
         _services(of_config(config).services | ledger.services),
         ledger,
-        lambda key, endpoint: known.get((key, endpoint), True),
         present=_routes(of_config(config) | ledger),
-        quorums=comparison.quorums_of_status(status or {}),
+        running=of_status(status or {}),
     )
     return (*lines, *_timeouts(config, directory))
 

@@ -22,7 +22,7 @@ from lvs_agent.schema import CHECK_NAMES
 
 Values = dict[str, Any]
 
-# Checks that go to the real server's port over TCP: wrong on that of a UDP service.
+# Checks that go to the real server's port over TCP: wrong on that of a UDP or SCTP service.
 _OVER_TCP = ("http_get", "ssl_get", "tcp_check", "smtp_check")
 _REGEX_OPTIONS = ("caseless", "dotall", "multiline")
 _HELO = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
@@ -59,11 +59,16 @@ def _checks(holder: Values, path: str, server: Values, values: Values, report: R
     for kind in CHECK_NAMES:
         for index, one in enumerate(holder[kind]):
             where = f"{path}.{kind}[{index}]"
-            if kind in _OVER_TCP and server["protocol"] == "UDP" and one["connect_port"] is None:
-                # UDP services may well be checked over TCP, on the port that the check names.
+            if (
+                kind in _OVER_TCP
+                and server["protocol"] in ("UDP", "SCTP")
+                and one["connect_port"] is None
+            ):
+                # Such services may well be checked over TCP, on the port that the check names.
                 report(
                     where,
-                    "checks a UDP service over TCP; give it the connect_port of a TCP service",
+                    f"checks a service of {server['protocol']} over TCP; give it the connect_port"
+                    " of a TCP service",
                 )
             if holder is not server:
                 _source(one, or_else(one.get("connect_ip"), holder["ip"]), where, report)

@@ -2,27 +2,21 @@
 """What a configuration would change in the kernel, as a person reads it.
 
 Owns the comparison and its wording. Must never touch the kernel. It shows what the agent would do
-with that configuration at once; what an election or a check changes later is not part of it.
+with that configuration at once, and what it would add after an election or a passed check.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from lvs_agent.core import addresses as rules
-from lvs_agent.core import routes
+from lvs_agent.core import plan_pools, routes
 from lvs_agent.core.host import Host
-from lvs_agent.core.ipvs.diff import diff
-from lvs_agent.core.ipvs.model import Endpoint, Operation, Service, ServiceKey
-from lvs_agent.core.ipvs.text import describe
+from lvs_agent.core.ipvs.model import Service, ServiceKey
 from lvs_agent.core.ledger import Ledger, address_entry, of_config
 from lvs_agent.core.model import Config, VirtualAddress
-from lvs_agent.core.quorum import Known, PoolState, decide, desired_pool, desired_service
+from lvs_agent.core.plan_pools import Running
 from lvs_agent.core.routes import STATIC, Entry, Place
-
-IsUp = Callable[[ServiceKey, Endpoint], bool]
 
 
 def plan(
@@ -30,10 +24,9 @@ def plan(
     host: Host,
     services: Mapping[ServiceKey, Service],
     ledger: Ledger,
-    is_up: IsUp,
     *,
     present: Mapping[Place, Sequence[Entry]] | None = None,
-    quorums: Container[ServiceKey] = (),
+    running: Running | None = None,
 ) -> tuple[str, ...]:
     """One line for each change; none when the kernel is as the configuration wants it.
 
@@ -52,35 +45,13 @@ def plan(
         lines += _instance_addresses(name, wanted, host, ledger, held=name in held)
     for name, entries in routes.configured(config).items():
         lines += _added_routes(name, entries, present, ledger, held=name in held)
-    operations = ipvs_operations(config, services, ledger, is_up, quorums)
-    return (*lines, *(describe(operation) for operation in operations))
+    return (*lines, *plan_pools.lines(config, services, ledger, running or Running()))
 
 
 def _is_held(wanted: tuple[VirtualAddress, ...], host: Host) -> bool:
     interfaces = {link.name for link in host.links.values()}
     lost = rules.missing(wanted, host)
     return any(a.interface in interfaces and a not in lost for a in wanted)
-
-
-def ipvs_operations(
-    config: Config,
-    services: Mapping[ServiceKey, Service],
-    ledger: Ledger,
-    is_up: IsUp,
-    quorums: Container[ServiceKey] = (),
-) -> list[Operation]:
-    """The operations on IPVS. `quorums`: the virtual servers that have one now."""
-    desired: dict[ServiceKey, Service] = {}
-    for server in config.virtual_servers:
-
-        def lookup(endpoint: Endpoint, identity: ServiceKey = server.identity) -> Known:
-            return Known(is_up(identity, endpoint), False, "")
-
-        had = PoolState(quorum=server.identity in quorums, quorum_since_ns=0, weight=0)
-        pool = desired_pool(server, lookup, decide(server, lookup, had, 0))
-        for key in server.services:
-            desired[key] = desired_service(server, key, pool)
-    return diff(desired, services, ledger.services)
 
 
 def _removed_addresses(config: Config, host: Host, ledger: Ledger) -> list[str]:
@@ -159,36 +130,3 @@ def _instance_addresses(
         elif address in lost and address_entry(address) not in ledger.addresses:
             lines.append(f"add {place} when {name} becomes master")
     return lines
-
-
-def verdicts_of_status(status: Mapping[str, Any]) -> dict[tuple[ServiceKey, Endpoint], bool]:
-    """Who takes part, from the document of `lvsctl status --json`; what is malformed is left
-    out."""
-    found: dict[tuple[ServiceKey, Endpoint], bool] = {}
-    for key, service in _services_of(status):
-        for one in (*_rows(service, "real_servers"), *_rows(service, "sorry_servers")):
-            with contextlib.suppress(KeyError, TypeError):
-                endpoint = Endpoint(one["address"], one["port"])
-                found[key, endpoint] = bool(one.get("takes_part", one["up"]))
-    return found
-
-
-def quorums_of_status(status: Mapping[str, Any]) -> frozenset[ServiceKey]:
-    """The virtual servers that have a quorum, from the same document."""
-    return frozenset(
-        key for key, service in _services_of(status) if (service.get("quorum") or {}).get("reached")
-    )
-
-
-def _services_of(status: Mapping[str, Any]) -> Iterator[tuple[ServiceKey, Mapping[str, Any]]]:
-    for service in status.get("services") or []:
-        with contextlib.suppress(KeyError, TypeError):
-            mark = service.get("mark", 0)
-            yield (
-                ServiceKey(service["protocol"], service["address"], service["port"], mark),
-                service,
-            )
-
-
-def _rows(service: Mapping[str, Any], name: str) -> Sequence[Any]:
-    return service.get(name) or ()

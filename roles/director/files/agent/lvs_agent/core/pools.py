@@ -21,6 +21,7 @@ from lvs_agent.core.quorum import (
     Known,
     Panic,
     PoolState,
+    can_wait,
     conclude,
     sorry_in_use,
     taking_part,
@@ -109,21 +110,10 @@ class Pools:
             self.note(verdict, now_ns)
 
     def _can_wait(self, identity: ServiceKey, new: tuple[Place, ...]) -> bool:
-        """Whether real servers of which nothing is known may be left out until they are checked:
-        those that were there keep the quorum, or a sorry server keeps answering. Otherwise they are
-        assumed up, as at the start of the agent: somebody has to do the work."""
-        server, state = self._servers[identity], self._states.get(identity)
-        if state is None:
-            return False
+        state = self._states.get(identity)
         unknown = {endpoint for _, endpoint in new}
-        lookup = self._book.of(identity)
-        members = taking_part(server, lookup, state.panic)
-        weight = sum(part for endpoint, part in members.items() if endpoint not in unknown)
-        policy = server.policy
-        if state.quorum:
-            return weight > 0 and weight >= policy.quorum - policy.hysteresis
-        sorry = (one.endpoint for one in server.sorry_servers)
-        return weight > 0 or any(lookup(one).up for one in sorry if one not in unknown)
+        server, lookup = self._servers[identity], self._book.of(identity)
+        return state is not None and can_wait(server, lookup, state, unknown)
 
     def settle(self, now_ns: int) -> Settled:
         """Draw the conclusions from all that was told."""

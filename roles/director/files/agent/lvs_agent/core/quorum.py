@@ -11,7 +11,7 @@ has a weight never comes out without a destination that has one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -133,6 +133,22 @@ def _panic(
 def starts_down(server: RealServer | SorryServer) -> bool:
     """Whether it counts as down as long as nothing is known of it (alpha)."""
     return any(check.alpha for check in server.checks)
+
+
+def can_wait(
+    server: VirtualServer, lookup: Lookup, state: PoolState, unknown: Container[Endpoint]
+) -> bool:
+    """Whether servers that are new to a working virtual server, of which nothing is known, may be
+    left out until they are checked: those that were there keep the quorum, or a sorry server keeps
+    answering. Otherwise they are assumed up, as at the start of the agent: somebody has to do the
+    work."""
+    members = taking_part(server, lookup, state.panic)
+    weight = sum(part for endpoint, part in members.items() if endpoint not in unknown)
+    policy = server.policy
+    if state.quorum:
+        return weight > 0 and weight >= policy.quorum - policy.hysteresis
+    sorry = (one.endpoint for one in server.sorry_servers)
+    return weight > 0 or any(lookup(one).up for one in sorry if one not in unknown)
 
 
 def is_down(known: Known) -> bool:

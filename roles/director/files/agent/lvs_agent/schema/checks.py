@@ -19,7 +19,7 @@ TCP_CHECK = Block(
 PING_CHECK = Block(
     name="ping_check",
     doc="PING_CHECK: healthy when an ICMP echo request is answered. It needs"
-    " net.ipv4.ping_group_range to include the agent's group (director_sysctls).",
+    " net.ipv4.ping_group_range to include the agent's group; the role sees to it.",
     options=(*NETWORK, *PACE),
 )
 

@@ -103,7 +103,8 @@ PORTS = (
         kind=Kind.INTEGER,
         minimum=1,
         maximum=65535,
-        doc="Port to check.",
+        doc="Port to check. A check over TCP (http_get, ssl_get, tcp_check, smtp_check) of a UDP or"
+        " SCTP service must say it.",
         default_doc="the real server's port",
     ),
     integer(
