@@ -7,6 +7,7 @@ Must never catch an error of the running agent.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -39,6 +40,7 @@ def run(config_path: str, directory: Path) -> int:
     journal = Journal(environment)
     try:
         loaded = configuration.load(config_path)
+        gc.freeze()  # it stays: no collection needs to look through 10,000 real servers
     except ConfigRejected as rejection:
         for error in rejection.errors:
             journal.write("error", f"{config_path}: {error}")
