@@ -138,6 +138,13 @@ def test_a_real_server_overrides_its_virtual_server_and_a_check_both() -> None:
     ]  # fmt: skip
 
 
+def test_alpha_of_a_real_server_is_its_own_though_the_check_is_shared() -> None:
+    wanted = document(server={"tcp_check": {}}, alpha=True)
+    wanted["virtual_servers"]["web"]["real_servers"]["other"] = {"ip": "10.1.0.2"}
+    servers = from_document(wanted).virtual_servers[0].real_servers
+    assert [server.checks[0].alpha for server in servers] == [True, False]
+
+
 def refused(wanted: dict[str, Any]) -> dict[str, str]:
     with pytest.raises(ConfigRejected) as rejection:
         from_document(wanted)

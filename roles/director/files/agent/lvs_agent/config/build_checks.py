@@ -37,7 +37,7 @@ _DAY_NS = 86_400_000_000_000
 
 
 # What a real server may say for the checks of its virtual server.
-_said = itemgetter(*(option.name for option in REAL_SERVER_PACE))
+_said = itemgetter(*(option.name for option in REAL_SERVER_PACE), "alpha")
 _all_kinds = itemgetter(*CHECK_NAMES)
 
 
