@@ -107,11 +107,15 @@ def test_new_track_process_leaves_everybody_in_ipvs(lab: Lab, cluster: Cluster) 
         return next((one for one in bfd.get("sessions", []) if one["name"] == "rs1"), {})
 
     before = session()["discriminator"]
-    watch = lab.start("drct1", "while :; do ipvsadm -Sn | grep -c -- -r; done")
+    # Ended by a file and not by a signal, which could cut its last look short.
+    looking = "while [ -e /run/looking ]; do ipvsadm -Sn | grep -c -- -r; done"
+    watch = lab.start("drct1", f"touch /run/looking; {looking}")
+    cluster.wait("the first look", lambda: bool(watch.output()))
     lab.run("drct1", "pkill -KILL -x lvs-track")
     cluster.wait("a new session", lambda: session().get("discriminator") not in (None, before))
     cluster.wait("which is up", lambda: bool(session().get("up")), timeout_s=30)
-    watch.stop()
+    lab.run("drct1", "rm /run/looking")
+    watch.wait(20)
     seen = watch.output().split()
     print(f"looked {len(seen)} times")
     assert set(seen) == {"2"}
