@@ -82,3 +82,14 @@ _TEST = "what_programs_are_run_and_what_their_end_means"
 _shown(_TEST, "misc_check", "misc_path misc_timeout misc_dynamic")
 _TEST = "a_changed_file_counts_at_once_and_moves_state_or_weight"
 _shown(_TEST, "file_check", "track_file weight reverse")
+
+_SESSIONS = "unit/proc/test_health_sessions.py::test_"
+_TOLD = {
+    "real_server.bfd_check": "real_server_goes_and_comes_with_its_session",
+    "sorry_server.bfd_check": "check_of_a_sorry_server_is_its_own",
+    "virtual_server.bfd_check": "check_said_at_the_virtual_server_is_that_of_each_real_server",
+    "bfd_check.name": "check_said_at_the_virtual_server_is_that_of_each_real_server",
+    "bfd_check.alpha": "alpha_is_down_until_the_session_is_up",
+}
+for _name, _test in _TOLD.items():
+    EFFECTS[_name] = Effect(witness=Witness.PROCESS, test=f"tests/{_SESSIONS}{_test}")

@@ -172,6 +172,7 @@ def test_source_address_may_come_later(cable: Cable) -> None:
     for name in late:
         eventually(lambda n=name: a.session(n)["counters"]["send_errors"] > 0, 5, "an error")  # type: ignore[misc]
     assert any("BFD instance v4 cannot send" in line for line in a.log())
+    assert a.report()["faults"].keys() == late.keys()
     cable.add_address("a", f"{late['v4']}/24")
     cable.add_address("a", f"{late['v6']}/64", "nodad")
     for name in late:
@@ -196,14 +197,16 @@ def test_port_taken_by_another_daemon_is_told_and_tried_again(cable: Cable) -> N
         time.sleep(0.5)
         a = cable.runner("a", instance("b", B4, A4))
         eventually(lambda: "another" in str(a.log()) or "any other" in str(a.log()), 5, "a line")
-        assert "UDP port 3784 (IPv4)" in a.report()["errors"][0]
+        report = a.report()
+        assert "UDP port 3784 (IPv4)" in report["errors"][0]
+        assert report["faults"] == {"b": report["errors"][0]}
     finally:
         other.kill()
         other.wait(5)
     b = cable.runner("b", instance("a", A4, B4))
     a.wait("b", True)
     b.wait("a", True)
-    assert a.report()["errors"] == []
+    assert (a.report()["errors"], a.report()["faults"]) == ([], {})
 
 
 # 4,000 datagrams from the neighbour's address in two seconds: noise, and packets with wrong bytes.

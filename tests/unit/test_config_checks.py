@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from lvs_agent.config import ConfigRejected, from_document
 from lvs_agent.core.checks import (
+    BfdCheck,
     BodyPattern,
     DnsCheck,
     FileCheck,
@@ -29,6 +30,7 @@ def document(*, server: dict[str, Any] | None = None, **checks: Any) -> dict[str
     """One real server with these checks."""
     return {
         "vrrp_track_files": {"health": {"file": "/run/health"}},
+        "bfd_instances": {"rs1": {"neighbor_ip": "2001:DB8::9"}},
         "virtual_servers": {
             "web": {
                 "ip": "10.0.0.1",
@@ -84,6 +86,17 @@ NETWORK = PACE | {"address": "10.1.0.1", "port": 80, "connect_timeout_ns": 5 * 1
             FileCheck(name="health", path="/run/health", weight=-2, reverse=False, **PACE),
         ),
         (
+            {"bfd_check": {"name": "rs1"}},
+            BfdCheck(
+                name="rs1",
+                neighbor="2001:db8::9",
+                retry=0,
+                delay_before_retry_ns=0,
+                delay_loop_ns=60 * 10**9,
+                warmup_ns=0,
+            ),
+        ),
+        (
             {"tcp_check": {"connect_ip": "2001:DB8::1", "bindto": "2001:db8::2", "bind_port": 9}},
             TcpCheck(
                 source=Source(address="2001:db8::2", port=9), **NETWORK | {"address": "2001:db8::1"}
@@ -136,6 +149,13 @@ def test_a_real_server_overrides_its_virtual_server_and_a_check_both() -> None:
     assert [(c.delay_loop_ns, c.retry, c.warmup_ns) for c in (first, second)] == [
         (2 * 10**9, 4, 2 * 10**9), (10**9, 4, 2 * 10**9),
     ]  # fmt: skip
+
+
+def test_alpha_of_a_real_server_is_its_own_though_the_check_is_shared() -> None:
+    wanted = document(server={"tcp_check": {}}, alpha=True)
+    wanted["virtual_servers"]["web"]["real_servers"]["other"] = {"ip": "10.1.0.2"}
+    servers = from_document(wanted).virtual_servers[0].real_servers
+    assert [server.checks[0].alpha for server in servers] == [True, False]
 
 
 def refused(wanted: dict[str, Any]) -> dict[str, str]:
@@ -195,7 +215,10 @@ RS = f"{WEB}.real_servers.rs"
             "file_check[0].warmup",
             "unknown option",
         ),
-        ({"bfd_check": {"name": "x"}}, "bfd_check", "track_bfd"),
+        ({"bfd_check": {"name": "rs2"}}, "bfd_check[0].name", "did you mean rs1?"),
+        ({"bfd_check": {"name": "x"}}, "bfd_check[0].name", "no x in bfd_instances; describe it"),
+        ({"bfd_check": {}}, "bfd_check[0].name", "is required"),
+        ({"bfd_check": {"name": "rs1", "retry": 1}}, "bfd_check[0].retry", "unknown option"),
         (
             {"http_get": {"url": URL | {"digest": "z" * 32}}},
             "http_get[0].url[0].digest",
@@ -247,7 +270,7 @@ def test_what_cannot_be_is_refused_with_words(
     checks: dict[str, Any], path: str, words: str
 ) -> None:
     # A list: its places are named in the errors.
-    listed = {kind: [check] if kind != "bfd_check" else check for kind, check in checks.items()}
+    listed = {kind: [check] for kind, check in checks.items()}
     assert words in refused(document(**listed))[f"{RS}.{path}"]
 
 

@@ -83,6 +83,8 @@ TOP: list[tuple[dict[str, Any], str, str]] = [
     (changed(vrrp_sync_groups={"G": {"group": "VI_1"}}), "vrrp_sync_groups.G.group", "one member"),
     (changed(vrrp_scripts={"idle": {"script": "/bin/true"}}), "vrrp_scripts.idle",
      "add it to a track_script"),
+    (changed(bfd_instances={"idle": {"neighbor_ip": "10.0.0.3"}}), "bfd_instances.idle",
+     "add it to a track_bfd, or to a bfd_check of a real server"),
     (changed(vrrp_scripts={"chk": {"script": "/bin/true", "timeout": 3}}),
      "vrrp_scripts.chk.timeout", "make the interval longer"),
     (changed(interface_up_down_delays={"eth0": {"down": 2}}),
@@ -99,6 +101,29 @@ TOP: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(("document", "path", "words"), TOP)
 def test_a_document_is_warned_about(document: dict[str, Any], path: str, words: str) -> None:
     assert any(each.path == path and words in each.message for each in warnings_of(document))
+
+
+CHECKS = {"bfd_check": {"name": "b"}, "file_check": {"track_file": "f"}}
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"real_servers": {"a": {"ip": "10.1.0.1", **CHECKS}}},
+        {"real_servers": {"a": {"ip": "10.1.0.1"}}, **CHECKS},
+        {
+            "real_servers": {"a": {"ip": "10.1.0.1"}},
+            "sorry_server": {"ip": "10.1.0.2", **CHECKS},
+        },
+    ],
+)
+def test_what_a_check_names_is_used(server: dict[str, Any]) -> None:
+    document = changed(
+        bfd_instances={"b": {"neighbor_ip": "10.1.0.1"}},
+        vrrp_track_files={"f": {"file": "/run/f"}},
+        virtual_servers={"web": {"ip": "10.0.0.9", "port": 80, **server}},
+    )
+    assert warnings_of(document) == []
 
 
 def test_members_of_a_sync_group_with_different_priorities() -> None:

@@ -105,6 +105,26 @@ def test_a_probe_of_programs_says_their_weight(
     assert "FAILED: did not end within its time limit" in out
 
 
+def test_a_session_that_no_agent_has_is_no_failure_of_the_server(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(write(rs={"bfd_check": {"name": "rs1"}}))
+    document = json.loads(path.read_text()) | {
+        "bfd_instances": {"rs1": {"neighbor_ip": "10.1.0.1"}}
+    }
+    path.write_text(json.dumps(document))
+    words = ["--config", str(path), "--runtime-dir", str(tmp_path), "web"]
+    assert agent.main(["probe", *words]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:4] == [
+        "  BFD_CHECK rs1 (10.1.0.1)",
+        "    wants the agent's BFD session with 10.1.0.1 up",
+        "    told at each change, which counts at once",
+    ]
+    assert "NOT RUN, by this host's fault" in lines[-1]
+    assert "lvs-agent is not running here" in lines[-1]
+
+
 def test_what_cannot_run_here_is_no_failure_of_the_server(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

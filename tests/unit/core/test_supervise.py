@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from lvs_agent.core.life import MS, SECOND, ProcessState
 from lvs_agent.core.messages import (
+    BfdState,
     Heartbeat,
     InstanceState,
     Message,
@@ -522,3 +523,53 @@ def test_health_process_is_told_of_a_new_track_process() -> None:
     supervision = started()
     actions = supervision.died("track", KILLED, 2)
     assert ("health", ProcessRestarted(name="track")) in told(actions)
+
+
+# BFD sessions, for checks
+
+SESSION = BfdState(neighbor="10.0.0.3", up=True, reason="the neighbour says Up")
+OTHER = replace(SESSION, neighbor="10.0.0.4")
+LOST = replace(SESSION, up=False)
+
+
+def test_word_on_a_session_goes_from_track_to_health_and_from_nobody_else() -> None:
+    supervision = started()
+    assert told(supervision.said("track", SESSION, 1)) == [("health", SESSION)]
+    assert told(supervision.said("ha", LOST, 2)) == []
+
+
+def test_next_health_process_is_told_the_last_word_on_every_session() -> None:
+    supervision = started()
+    for word in (SESSION, OTHER, LOST):
+        supervision.said("track", word, 1)
+    actions = supervision.died("health", KILLED, 2)
+    assert forks(actions) == [Fork(name="health", restarted=True, adopt=())]
+    assert [word for word in told(actions) if word[0] == "health"] == [
+        ("health", LOST), ("health", OTHER),
+    ]  # fmt: skip
+
+
+def test_word_while_there_is_no_health_process_waits_for_it() -> None:
+    supervision = started()
+    supervision.died("health", KILLED, 1)
+    supervision.died("health", KILLED, 2)  # the second death in a row has a back-off
+    assert told(supervision.said("track", LOST, 3)) == []
+    actions = tuple(run_ticks(supervision, 3, SECOND, ("kernel", "track", "ha")))
+    assert ("health", LOST) in told(actions)
+
+
+def test_death_of_track_says_nothing_of_the_sessions_and_is_no_end_of_what_it_said() -> None:
+    supervision = started()
+    supervision.said("track", SESSION, 1)
+    actions = supervision.died("track", KILLED, 2)
+    assert not any(isinstance(message, BfdState) for _, message in told(actions))
+    assert ("health", SESSION) in told(supervision.died("health", KILLED, 3))
+
+
+def test_reload_forgets_sessions_until_track_has_spoken_again() -> None:
+    supervision = started()
+    supervision.said("track", SESSION, 1)
+    reconfigure(supervision, 2)
+    supervision.said("track", OTHER, 3)
+    actions = supervision.died("health", KILLED, 4)
+    assert [one for _, one in told(actions) if isinstance(one, BfdState)] == [OTHER]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from lvs_agent.core.checks import FileCheck, HttpUrl, MiscCheck, Reply, Tls
 from lvs_agent.core.health import ping, udp
 from lvs_agent.core.health.check import WEIGHT_LIMIT, Outcome, Result, failed, passed
-from lvs_agent.core.health.local import judge_end, judge_number
+from lvs_agent.core.health.local import judge_end, judge_number, judge_session
 from lvs_agent.core.health.tls import server_name
+from lvs_agent.core.messages import BfdState
 
 PACE = {"retry": 0, "delay_before_retry_ns": 0, "delay_loop_ns": 10**9}
 
@@ -120,6 +121,19 @@ def test_a_number_with_a_weight_is_added_within_bounds(
 def test_the_number_times_the_weight_is_added() -> None:
     assert number(b"3", 10).added == 30
     assert number(b"3", 10, reverse=True).added == -30
+
+
+def test_a_session_passes_fails_or_says_nothing() -> None:
+    def judged(up: bool | None, *, local_error: bool = False) -> Result | None:
+        return judge_session(
+            BfdState(neighbor="10.0.0.3", up=up, reason="words", local_error=local_error)
+        )
+
+    assert judged(True) == passed("the session is up")
+    assert judged(False) == failed("words")
+    assert judged(None) is judge_session(None) is None
+    ours = Result(outcome=Outcome.LOCAL_ERROR, reason="words")
+    assert judged(None, local_error=True) == ours
 
 
 @pytest.mark.parametrize(

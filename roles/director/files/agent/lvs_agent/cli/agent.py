@@ -68,6 +68,7 @@ def _probe_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser
     probe.add_argument("real_servers", nargs="*", metavar="REAL_SERVER", help="all if none is said")
     probe.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="- is stdin")
     probe.add_argument("--json", action="store_true", help="what was seen as JSON")
+    _runtime_directory(probe)
 
     genhash = commands.add_parser(
         "genhash", help="print the digest that a check of a url would compute"
@@ -109,7 +110,11 @@ def main(arguments: list[str] | None = None) -> int:
             from lvs_agent.cli import probe  # noqa: PLC0415 - the schema and the probes
 
             return probe.probe(
-                options.config, options.virtual_server, options.real_servers, as_json=options.json
+                options.config,
+                options.virtual_server,
+                options.real_servers,
+                runtime_directory=options.runtime_dir,
+                as_json=options.json,
             )
         case "genhash":
             from lvs_agent.cli import genhash  # noqa: PLC0415 - the probes

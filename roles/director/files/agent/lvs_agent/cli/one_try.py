@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lvs_agent.adapters.probes.engine import Engine, Exchange, Probe, Where
 from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
-from lvs_agent.core.checks import Check, NetworkCheck
+from lvs_agent.core.checks import NetworkCheck, ProbedCheck
 from lvs_agent.core.health.check import Result, failed
 from lvs_agent.proc.loop import Loop
 
@@ -31,12 +31,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The end of a try, how long it took, and what happened before."""
+    """The end of a try, how long it took, what happened before; what was asked by, if anything."""
 
     result: Result
     took_ns: int
     steps: tuple[Step, ...]
-    probe: Probe
+    probe: Probe | None
 
 
 class _NotingEngine(Engine):
@@ -68,7 +68,7 @@ class _NotingEngine(Engine):
         super().close(connection, abort=abort)
 
 
-def run(check: Check) -> Seen:
+def run(check: ProbedCheck) -> Seen:
     """Run `check` once."""
     loop, engine = Loop(), _NotingEngine()
     programs = Programs(loop)
@@ -98,7 +98,7 @@ def _serve(engine: Engine) -> None:
     engine.serve()
 
 
-def _longest_ns(check: Check) -> int:
+def _longest_ns(check: ProbedCheck) -> int:
     if isinstance(check, NetworkCheck):
         urls = len(getattr(check, "urls", ())) or 1
         return 2 * urls * check.connect_timeout_ns + _GRACE_NS

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from lvs_agent import config
 from lvs_agent.adapters import config_file
 from lvs_agent.cli.one_try import Seen, run
+from lvs_agent.cli.probe_session import look
 from lvs_agent.config import ConfigRejected
 from lvs_agent.config.report import suggestion
-from lvs_agent.core.checks import Check, MiscCheck, NetworkCheck
+from lvs_agent.core.checks import BfdCheck, Check, MiscCheck, NetworkCheck
 from lvs_agent.core.health.check import Outcome, kind, target
 from lvs_agent.core.health.explain import asks, limits
 from lvs_agent.core.model import Config, RealServer, VirtualServer
@@ -24,7 +26,14 @@ from lvs_agent.core.model import Config, RealServer, VirtualServer
 ALL_PASSED, SOME_FAILED, SOME_NOT_RUN = 0, 1, 2
 
 
-def probe(path: str, virtual_name: str, real_names: list[str], *, as_json: bool) -> int:
+def probe(
+    path: str,
+    virtual_name: str,
+    real_names: list[str],
+    *,
+    runtime_directory: Path,
+    as_json: bool,
+) -> int:
     """Run the checks of the named real servers (none: all) of a virtual server, one by one."""
     try:
         accepted = config.load(config_file.read(path))
@@ -47,7 +56,7 @@ def probe(path: str, virtual_name: str, real_names: list[str], *, as_json: bool)
             if not real.checks:
                 print("  no checks: it counts as up")
         for check in real.checks:
-            seen = run(check)
+            seen = look(check, runtime_directory) if isinstance(check, BfdCheck) else run(check)
             worst = max(worst, _status(seen))
             if as_json:
                 rows.append({"real_server": real.name, **_row(check, seen)})

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
 from lvs_agent.core.checks import (
+    BfdCheck,
     BodyPattern,
     Check,
     DnsCheck,
@@ -37,7 +38,7 @@ _DAY_NS = 86_400_000_000_000
 
 
 # What a real server may say for the checks of its virtual server.
-_said = itemgetter(*(option.name for option in REAL_SERVER_PACE))
+_said = itemgetter(*(option.name for option in REAL_SERVER_PACE), "alpha")
 _all_kinds = itemgetter(*CHECK_NAMES)
 
 
@@ -98,6 +99,8 @@ def _made(recipes: list[_Recipe], real: Values, port: int) -> tuple[Check, ...]:
 
 
 def _recipe(name: str, check: Values, real: Values, server: Values, document: Values) -> _Recipe:
+    if name == "bfd_check":
+        return _Recipe(BfdCheck, _bfd(check, real, server, document))
     pace = _pace(check, real, server)
     match name:
         case "misc_check":
@@ -242,4 +245,16 @@ def _file(check: Values, pace: Values, document: Values) -> Values:
         "path": document["vrrp_track_files"][check["track_file"]]["file"],
         "weight": check["weight"],
         "reverse": check["reverse"],
+    }
+
+
+def _bfd(check: Values, real: Values, server: Values, document: Values) -> Values:
+    return {
+        "name": check["name"],
+        "neighbor": document["bfd_instances"][check["name"]]["neighbor_ip"],
+        "alpha": bool(_inherited("alpha", check, real, server)),
+        "delay_loop_ns": nanoseconds(_inherited("delay_loop", check, real, server)),
+        "retry": 0,
+        "delay_before_retry_ns": 0,
+        "warmup_ns": 0,
     }

@@ -26,6 +26,12 @@ TRACKER_SECTIONS = {
     "track_bfd": "bfd_instances",
 }
 
+# Check -> its option that names a tracker, and the section that holds those.
+CHECK_SECTIONS = {
+    "file_check": ("track_file", "vrrp_track_files"),
+    "bfd_check": ("name", "bfd_instances"),
+}
+
 # Preferences for rules that name none: above what people give (1000 and the like), below the
 # kernel's own rule for the table main (32766).
 ASSIGNED_PREFERENCES = range(31_000, 32_766)

@@ -150,11 +150,16 @@ def _sync_groups(values: Values, report: Report) -> None:
 
 def _trackers(values: Values, report: Report) -> None:
     users = [*values["vrrp_instances"].values(), *values["vrrp_sync_groups"].values()]
+    checks = {section: kind for kind, (_, section) in derive.CHECK_SECTIONS.items()}
     for option, section in derive.TRACKER_SECTIONS.items():
         used = {use["name"] for user in users for use in user[option]}
+        kind = checks.get(section)
+        if kind is not None:
+            used |= _checked(kind, values)
         for name in values[section]:
             if name not in used:
-                report(f"{section}.{name}", f"nothing depends on it; add it to a {option}")
+                also = f", or to a {kind} of a real server" if kind else ""
+                report(f"{section}.{name}", f"nothing depends on it; add it to a {option}{also}")
     for name, script in values["vrrp_scripts"].items():
         if script["timeout"] is not None and script["timeout"] > script["interval"]:
             report(
@@ -162,6 +167,18 @@ def _trackers(values: Values, report: Report) -> None:
                 f"{script['timeout']} s is longer than the interval ({script['interval']} s): a"
                 " hanging run delays the next one; make the interval longer",
             )
+
+
+def _checked(kind: str, values: Values) -> set[str]:
+    """The trackers that checks of this kind name."""
+    option, _ = derive.CHECK_SECTIONS[kind]
+    servers = values["virtual_servers"].values()
+    holders = (
+        holder
+        for server in servers
+        for holder in (server, *server["real_servers"].values(), *server["sorry_server"])
+    )
+    return {check[option] for holder in holders for check in holder[kind]}
 
 
 def _delays(values: Values, report: Report) -> None:

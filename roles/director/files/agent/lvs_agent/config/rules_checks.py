@@ -12,7 +12,7 @@ from typing import Any
 
 from lvs_agent.config.addresses import family_of
 from lvs_agent.config.build_checks import pattern
-from lvs_agent.config.derive import or_else
+from lvs_agent.config.derive import CHECK_SECTIONS, or_else
 from lvs_agent.config.derive_quorum import sorry_names
 from lvs_agent.config.report import Report, suggestion
 from lvs_agent.config.rules_names import full_path
@@ -94,11 +94,12 @@ def _one(kind: str, check: Values, path: str, values: Values, report: Report) ->
             name = check["helo_name"]
             if name is not None and not _HELO.fullmatch(name):
                 report(f"{path}.helo_name", f"{name!r} is not a host's name")
-        case "file_check":
-            name, known = check["track_file"], values["vrrp_track_files"]
+        case "file_check" | "bfd_check":
+            option, section = CHECK_SECTIONS[kind]
+            name, known = check[option], values[section]
             if name not in known:
                 hint = suggestion(name, known) or "; describe it there"
-                report(f"{path}.track_file", f"there is no {name} in vrrp_track_files{hint}")
+                report(f"{path}.{option}", f"there is no {name} in {section}{hint}")
 
 
 def _source(check: Values, address: str, path: str, report: Report) -> None:

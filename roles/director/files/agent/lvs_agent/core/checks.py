@@ -172,5 +172,19 @@ class FileCheck(Pace):
     reverse: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BfdCheck(Pace):
+    """BFD_CHECK: the BFD session called `name`, with `neighbor`, is up.
+
+    Nothing is asked, and nothing tried again: the session's state is told when it changes, and
+    counts at once. `delay_loop_ns` only says what is "soon after" (panic_threshold).
+    """
+
+    name: str
+    neighbor: str
+
+
 NetworkCheck = TcpCheck | HttpCheck | PingCheck | UdpCheck | DnsCheck | SmtpCheck
-Check = NetworkCheck | MiscCheck | FileCheck
+# What a probe goes and looks for itself.
+ProbedCheck = NetworkCheck | MiscCheck | FileCheck
+Check = ProbedCheck | BfdCheck

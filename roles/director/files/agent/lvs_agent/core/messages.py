@@ -224,6 +224,21 @@ class TrackerState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BfdState:
+    """track -> supervisor -> health: how the BFD session with `neighbor` stands, for BFD_CHECKs.
+
+    `up` None: not known (yet), which changes no verdict; with `local_error` by this host's fault.
+    Sent for all at start and after a reload, and at each change. The supervisor keeps the last one
+    of each for the next health process.
+    """
+
+    neighbor: str
+    up: bool | None
+    reason: str
+    local_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """Child -> supervisor: a line for the journal. `level`: debug, info, warning, error."""
 
@@ -269,6 +284,7 @@ Message = (
     | GroupState
     | InstanceEvent
     | TrackerState
+    | BfdState
     | LogLine
     | StatusRequest
     | StatusReply

@@ -16,6 +16,7 @@ from typing import assert_never
 
 from lvs_agent.core.life import CONDEMNED, MS, SECOND, Do, Event, Life, Limits, ProcessState
 from lvs_agent.core.messages import (
+    BfdState,
     GroupState,
     Heartbeat,
     InstanceEvent,
@@ -104,8 +105,9 @@ class Supervision:
         self.generation = generation
         self.instance_states: dict[str, InstanceState] = {}
         self._pools: dict[str, PoolChange] = {}
+        self._bfd_states: dict[str, BfdState] = {}
         self.news_dropped = 0
-        self._untold: deque[Message] = deque(maxlen=UNTOLD_LIMIT)
+        self._news: deque[Message] = deque(maxlen=UNTOLD_LIMIT)
         self._advert_ints_ns = advert_ints_ns
         self._ha_may_be_adopted = False
         self._last_tick_ns: int | None = None
@@ -133,18 +135,26 @@ class Supervision:
         fork = Fork(name=name, restarted=restarted, adopt=adopt, pools=pools)
         if not restarted:
             return (fork,)
-        untold = self._untold_news() if name == TRACK else ()
+        untold = self._untold(name)
         told = self._tell_peers(name, ProcessRestarted(name=name))
         if name == TRACK and self.lives[HEALTH].listening:
             # Its verdicts come by way of us, and tell what is news.
             told += (Tell(name=HEALTH, message=ProcessRestarted(name=name)),)
         return (fork, *untold, *told)
 
-    def _untold_news(self) -> tuple[Action, ...]:
-        """How the pools stand, which the new process cannot know, then what it has to tell."""
+    def _untold(self, name: str) -> tuple[Action, ...]:
+        """What a new process `name` cannot know, and nobody else says again.
+
+        track: how the pools stand, then what it has to tell. health: how the BFD sessions stood
+        last, also while there is no track process.
+        """
+        if name == HEALTH:
+            return tuple(Tell(name=HEALTH, message=one) for one in self._bfd_states.values())
+        if name != TRACK:
+            return ()
         standing = (replace(one, event="SAME") for one in self._pools.values())
-        untold = tuple(Tell(name=TRACK, message=one) for one in (*standing, *self._untold))
-        self._untold.clear()
+        untold = tuple(Tell(name=TRACK, message=one) for one in (*standing, *self._news))
+        self._news.clear()
         return untold
 
     def _adoption(self, now_ns: int) -> tuple[InstanceState, ...]:
@@ -182,14 +192,18 @@ class Supervision:
             case PoolChange(virtual_server=server) if name == KERNEL:
                 self._pools[server] = message
                 return self._pass_on(message)
+            case BfdState(neighbor=neighbor) if name == TRACK:
+                self._bfd_states[neighbor] = message
+                if self.lives[HEALTH].listening:
+                    return (Tell(name=HEALTH, message=message),)
         return ()
 
     def _pass_on(self, news: Message) -> tuple[Action, ...]:
         """Tell the track process, or keep it for the next one."""
         if self.lives[TRACK].listening:
             return (Tell(name=TRACK, message=news),)
-        self.news_dropped += len(self._untold) == UNTOLD_LIMIT
-        self._untold.append(news)
+        self.news_dropped += len(self._news) == UNTOLD_LIMIT
+        self._news.append(news)
         return ()
 
     def _became_ready(self) -> tuple[Action, ...]:
@@ -297,6 +311,7 @@ class Supervision:
             del self.instance_states[instance]
         if self.lives[KERNEL].listening:
             self._pools.clear()  # it says anew which there are, and how they stand
+        self._bfd_states.clear()  # so does track; without any word, verdicts stay
         self._awaiting = set(NAMES)
         self._reload_deadline_ns = now_ns + RELOAD_NS
         actions: list[Action] = []

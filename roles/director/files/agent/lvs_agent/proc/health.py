@@ -16,7 +16,7 @@ from typing import assert_never
 from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
 from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
-from lvs_agent.core.checks import Check, FileCheck, MiscCheck
+from lvs_agent.core.checks import BfdCheck, Check, FileCheck, MiscCheck
 from lvs_agent.core.health.board import Board, Change, Watched, is_paused
 from lvs_agent.core.health.check import (
     LOCAL_ERROR_PAUSE_NS,
@@ -35,6 +35,7 @@ from lvs_agent.core.health.schedule import (
     warmup_ns,
 )
 from lvs_agent.core.messages import (
+    BfdState,
     Message,
     ProcessDied,
     ProcessRestarted,
@@ -46,6 +47,7 @@ from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.health_files import FileNews
 from lvs_agent.proc.health_log import HealthLog
+from lvs_agent.proc.health_sessions import SessionNews, SessionProbe
 from lvs_agent.proc.loop import Loop, Timer
 
 
@@ -86,6 +88,9 @@ class Health(Child):
         self._engine = Engine()
         self._programs = Programs(loop)
         self._files = FileNews(loop, self._run_now)
+        self._sessions = SessionNews()
+        # Of the BFD_CHECKs, by neighbour: of 65,536 jobs nobody is to be searched for at each word.
+        self._told: dict[str, list[Job]] = {}
         self._limit = connection_limit()
         self._board = Board(restarted=start.restarted)
         self._jobs: dict[Watched, Job] = {}
@@ -102,10 +107,16 @@ class Health(Child):
 
     def _apply(self, config: Config) -> None:
         self.config = config
+        self._sessions.configure(config.bfd_instances)
         difference = self._board.configure(config, self.generation)
         for watched in difference.removed:
             job = self._jobs.pop(watched)
             job.removed = True
+            if isinstance(watched.check, BfdCheck):
+                jobs = self._told[watched.check.neighbor]
+                jobs.remove(job)
+                if not jobs:
+                    del self._told[watched.check.neighbor]
             if job.probe is not None:
                 job.probe.abandon()
         if difference.removed:
@@ -129,9 +140,13 @@ class Health(Child):
         if isinstance(check, MiscCheck):
             done = self._program_done
         job = Job(watched, now_ns + phase_ns(index, check.delay_loop_ns), done)
-        job.probe = make(check, self._engine, self._programs, job)
         self._jobs[watched] = job
         within_ns = check.warmup_ns
+        if isinstance(check, BfdCheck):
+            job.probe = SessionProbe(self._sessions, check, job)
+            self._told.setdefault(check.neighbor, []).append(job)
+        else:
+            job.probe = make(check, self._engine, self._programs, job)
         if isinstance(check, FileCheck):
             self._files.add(check)
             within_ns = 0  # there is nobody to be spared
@@ -194,14 +209,28 @@ class Health(Child):
             job = self._queue.pop_due(now_ns)
             if job is None:
                 return
-            if is_paused(job.watched.users, self._suspended):
-                job.paused = True
-                self._queue.push(self._due_ns(job, Pause.DELAY_LOOP, now_ns), job)
-                continue
-            job.started_ns = now_ns
-            self._tries += 1
-            if job.probe is not None:
-                job.probe.start()
+            self._start(job, now_ns)
+
+    def _start(self, job: Job, now_ns: int) -> None:
+        if is_paused(job.watched.users, self._suspended):
+            job.paused = True
+            self._push(job, Pause.DELAY_LOOP, now_ns)
+            return
+        job.started_ns = now_ns
+        self._tries += 1
+        if job.probe is not None:
+            job.probe.start()
+
+    def _push(self, job: Job, pause: Pause, now_ns: int) -> None:
+        """Its next turn; a BFD_CHECK has one whenever its session is another."""
+        if not isinstance(job.watched.check, BfdCheck):
+            self._queue.push(self._due_ns(job, pause, now_ns), job)
+
+    def _heard(self, state: BfdState) -> None:
+        self._sessions.told(state)
+        now_ns = self.loop.now_ns()
+        for job in self._told.get(state.neighbor, ()):
+            self._start(job, now_ns)
 
     def _suspend(self, names: tuple[str, ...], suspended: bool) -> None:
         """Leave out the checks that only suspended virtual servers ask for (ha_suspend)."""
@@ -237,7 +266,7 @@ class Health(Child):
         now_ns = self.loop.now_ns()
         before = job.watched.state
         pause, changes = self._board.settle(job.watched, result)
-        self._queue.push(self._due_ns(job, pause, now_ns), job)
+        self._push(job, pause, now_ns)
         if result.outcome is Outcome.LOCAL_ERROR:
             self._health_log.local_error(_name(job), result.reason)
         else:
@@ -290,13 +319,15 @@ class Health(Child):
     # -- messages
 
     def handle(self, message: Message) -> None:
-        """A new kernel or track process is told everything; the rest is not for us."""
+        """A new kernel or track process is told everything; a BFD session decides its checks."""
         match message:
             case ProcessRestarted(name="kernel"):
                 self._tell_everything()
             case ProcessRestarted(name="track"):
                 for verdict in self._board.verdicts():
                     self.supervisor.send(replace(verdict, repeated=True))
+            case BfdState():
+                self._heard(message)
             case ProcessRestarted() | ProcessDied():
                 return
             case _:

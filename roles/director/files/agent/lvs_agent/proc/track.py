@@ -30,6 +30,7 @@ from lvs_agent.proc.track_files import FileWatcher
 from lvs_agent.proc.track_notify import Notifier
 from lvs_agent.proc.track_processes import ProcessWatcher
 from lvs_agent.proc.track_scripts import ScriptRunner
+from lvs_agent.proc.track_telling import SessionTeller
 
 # What the scripts and mails of a stop may take: less than the supervisor's patience at that stage.
 _STOP_WAIT_NS = 1_500_000_000
@@ -49,10 +50,13 @@ class Track(Child):
         self._processes = ProcessWatcher(loop, self._changed)
         self._bfd_states = self._unknown_sessions(start.config)
         self._bfd = BfdRunner(loop, start.config.bfd_instances, self._bfd_changed, self.log)
+        self._teller = SessionTeller(loop, self.supervisor.send, self._bfd.fault)
+        self._teller.configure(start.config.bfd_instances)
         self._notifier = Notifier(loop, start.config, self.log)
         self._stop_by_ns: int | None = None
         self._configure(start.config)
         self._tell_everything()
+        self._teller.tell_everything()
 
     def _configure(self, config: Config) -> None:
         self._scripts.configure(config.scripts)
@@ -83,6 +87,7 @@ class Track(Child):
         state = TrackerState(kind=TrackerKind.BFD, name=name, up=up, value=0, reason=reason)
         self._bfd_states[name] = state
         self._changed(state)
+        self._teller.changed(name, up=up, reason=reason)
 
     def _tell_everything(self) -> None:
         for state in (
@@ -121,10 +126,12 @@ class Track(Child):
             name: known.get(name, state) for name, state in self._unknown_sessions(config).items()
         }
         self.config = config
+        self._teller.configure(config.bfd_instances)
         self._bfd.reconfigure(config.bfd_instances)
         self._notifier.reconfigure(config)
         self._configure(config)
         self._tell_everything()
+        self._teller.tell_everything()
 
     def stop(self) -> None:
         """Run what the last changes of state ask for, for a bounded time, then end."""
@@ -134,6 +141,7 @@ class Track(Child):
         self._scripts.close()
         self._files.close()
         self._processes.close()
+        self._teller.close()
         self._bfd.close()
         self._notifier.stopping()
         self._finish_when_idle()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lvs_agent.adapters.bfd_socket import ControlReceiver, ControlSender, is_ipv6
+from lvs_agent.adapters.probes.engine import LOCAL_ERRORS
 from lvs_agent.core.bfd.engine import Engine, Output
 from lvs_agent.core.bfd.machine import Finished, Ignored, SendPacket, StateChanged, TimerExpired
 from lvs_agent.core.bfd.packet import (
@@ -47,11 +48,12 @@ def _random() -> float:
 
 
 class _Line:
-    """What a session has outside the core: its socket, its timer."""
+    """What a session has outside the core: its socket, its timer, how the last send ended."""
 
     def __init__(self, sender: ControlSender) -> None:
         self.sender = sender
         self.timer: Timer | None = None
+        self.error: OSError | None = None
 
 
 class BfdRunner:
@@ -228,7 +230,9 @@ class BfdRunner:
 
     def _send(self, session: Session, payload: bytes) -> None:
         line = self._lines.get(session.discriminator)
-        error = None if line is None else line.sender.send(payload)
+        if line is None:
+            return
+        error = line.error = line.sender.send(payload)
         if error is not None:
             session.counters.send_errors += 1
             name, reason = session.instance.name, error.strerror
@@ -255,6 +259,19 @@ class BfdRunner:
 
     # -- end and status
 
+    def fault(self, name: str) -> str | None:
+        """What on this host keeps the session called `name` from coming up; None: nothing known."""
+        named = (each for each in self._engine.configured() if each.instance.name == name)
+        return next((self._fault(each) for each in named), None)
+
+    def _fault(self, session: Session) -> str | None:
+        text = self._receiver_errors.get(is_ipv6(session.instance.neighbor))
+        line = self._lines.get(session.discriminator)
+        error = None if line is None else line.error
+        if text is None and error is not None and error.errno in LOCAL_ERRORS:
+            text = f"BFD instance {session.instance.name} cannot send: {error.strerror}"
+        return text
+
     def close(self) -> None:
         """Every session says AdminDown once, and all sockets are closed; nothing is waited for.
 
@@ -275,6 +292,12 @@ class BfdRunner:
             self._receiver_retry = None
 
     def report(self) -> dict[str, object]:
-        """`sessions`, `rejected` (packets of no session), `errors` (why nothing is received)."""
+        """`sessions`, `rejected` (packets of no session), `errors` (why nothing is received),
+        `faults`: by session, what of this host's is in its way."""
         report = self._engine.report(self._loop.now_ns())
-        return {**report, "errors": sorted(self._receiver_errors.values())}
+        names = [(each.instance.name, self._fault(each)) for each in self._engine.configured()]
+        return {
+            **report,
+            "errors": sorted(self._receiver_errors.values()),
+            "faults": {name: fault for name, fault in names if fault is not None},
+        }

@@ -6,7 +6,7 @@ Owns the list of them, and the options of all but HTTP's (`checks_http.py`).
 
 from __future__ import annotations
 
-from lvs_agent.schema.checks_common import NETWORK, PACE, PACE_OF_FILES, PORTS
+from lvs_agent.schema.checks_common import ALPHA, NETWORK, PACE, PACE_OF_FILES, PORTS
 from lvs_agent.schema.checks_http import HTTP_GET, SSL_GET
 from lvs_agent.schema.kinds import Block, Kind, Option, command, flag, integer, seconds
 
@@ -154,6 +154,26 @@ FILE_CHECK = Block(
     ),
 )
 
+# Without a pace: there is nothing to ask, and a session that goes down counts at once.
+BFD_CHECK = Block(
+    name="bfd_check",
+    doc="BFD_CHECK: healthy while a BFD session is up; that it goes down counts at once. One that"
+    " never was up counts as down after 10 s (or three of its idle_tx), or when this host cannot"
+    " have it, not at all.",
+    options=(
+        Option(
+            name="name",
+            kind=Kind.STRING,
+            required=True,
+            minimum=1,
+            maximum=255,
+            doc="Name of the session in bfd_instances.",
+            example="rs1",
+        ),
+        ALPHA,
+    ),
+)
+
 
 def _checks(block: Block) -> Option:
     return Option(
@@ -170,7 +190,7 @@ CHECKS = tuple(
     _checks(block)
     for block in (
         HTTP_GET, SSL_GET, TCP_CHECK, UDP_CHECK, PING_CHECK, SMTP_CHECK, DNS_CHECK, MISC_CHECK,
-        FILE_CHECK,
+        FILE_CHECK, BFD_CHECK,
     )
 )  # fmt: skip
 CHECK_NAMES = tuple(option.name for option in CHECKS)

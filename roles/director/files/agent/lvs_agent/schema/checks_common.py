@@ -54,15 +54,17 @@ def _connect_timeout(default_doc: str) -> Option:
     )
 
 
+ALPHA = flag(
+    "alpha",
+    "The real server is down until this check has first passed.",
+    default=None,
+    default_doc=_SERVERS.format("alpha"),
+)
+
 # Of every check; a file is read at once, so there warmup would be without effect.
 PACE_OF_FILES = (
     *(option for option in _timing(_SERVERS) if option.name != "warmup"),
-    flag(
-        "alpha",
-        "The real server is down until this check has first passed.",
-        default=None,
-        default_doc=_SERVERS.format("alpha"),
-    ),
+    ALPHA,
     flag(
         "log_all_failures",
         "Write each failed try to the journal, not only what changes the verdict.",

@@ -59,7 +59,12 @@ DOCUMENT = Block(
         _named("vrrp_scripts", VRRP_SCRIPT, 256, "Scripts to track, by name."),
         _named("vrrp_track_files", VRRP_TRACK_FILE, 256, "Files to track, by name."),
         _named("vrrp_track_processes", VRRP_TRACK_PROCESS, 256, "Processes to track, by name."),
-        _named("bfd_instances", BFD_INSTANCE, 256, "BFD sessions to track, by name."),
+        _named(
+            "bfd_instances",
+            BFD_INSTANCE,
+            256,
+            "BFD sessions by name: to track, or to check real servers by.",
+        ),
         blocks(
             "static_ipaddress",
             VIRTUAL_IPADDRESS,

@@ -182,8 +182,6 @@ NOT_SUPPORTED: dict[str, str] = {
         ("regex_min_offset", "regex_max_offset"),
         "the first 256 KiB of the body are searched; remove it",
     ),
-    "bfd_check": "BFD sessions move VRRP priorities (track_bfd); check what the real server serves,"
-    " or use ping_check",
     "ssl": "say ca, certificate and key in each ssl_get",
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS

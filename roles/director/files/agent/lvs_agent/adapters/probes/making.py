@@ -15,19 +15,19 @@ from lvs_agent.adapters.probes.http import HttpProbe
 from lvs_agent.adapters.probes.local import FileProbe, ProgramProbe, Programs
 from lvs_agent.adapters.probes.tcp import TcpProbe
 from lvs_agent.core.checks import (
-    Check,
     DnsCheck,
     FileCheck,
     HttpCheck,
     MiscCheck,
     PingCheck,
+    ProbedCheck,
     SmtpCheck,
     TcpCheck,
     UdpCheck,
 )
 
 
-def make(check: Check, engine: Engine, programs: Programs, done: Done) -> Probe:
+def make(check: ProbedCheck, engine: Engine, programs: Programs, done: Done) -> Probe:
     """The probe of `check`; it calls `done` at the end of each try."""
     match check:
         case TcpCheck():

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lvs_agent.core.checks import Check
+from lvs_agent.core.checks import BfdCheck, Check
 from lvs_agent.core.health.check import (
     CheckState,
     Pause,
@@ -266,11 +266,16 @@ def _failures(server: Server) -> str:
     for watched in server.watched:
         state = watched.state
         if state.checked and not state.up:
-            tries = f"{state.failed_tries} tries" if state.failed_tries > 1 else "1 try"
-            reasons.append(
-                f"{kind(watched.check)} {target(watched.check)}: {state.reason} ({tries})"
-            )
+            reasons.append(f"{kind(watched.check)} {target(watched.check)}: {_failure(watched)}")
     return "; ".join(reasons)[:_REASON_CHARACTERS]
+
+
+def _failure(watched: Watched) -> str:
+    state = watched.state
+    if isinstance(watched.check, BfdCheck):
+        return state.reason  # nobody tries anything
+    tries = f"{state.failed_tries} tries" if state.failed_tries > 1 else "1 try"
+    return f"{state.reason} ({tries})"
 
 
 def is_paused(users: list[Server], suspended: set[str]) -> bool:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import assert_never
 
 from lvs_agent.core.checks import (
+    BfdCheck,
     Check,
     DnsCheck,
     FileCheck,
@@ -196,16 +197,21 @@ def kind(check: Check) -> str:
             return "MISC_CHECK"
         case FileCheck():
             return "FILE_CHECK"
+        case BfdCheck():
+            return "BFD_CHECK"
     assert_never(check)
 
 
 def target(check: Check) -> str:
-    """What is looked at: "address:port", "[address]:port", an address, a program or a file."""
+    """What is looked at: "address:port", "[address]:port", an address, a program, a file, or
+    "name (address)" of a BFD session."""
     match check:
         case MiscCheck():
             return check.argv[0]
         case FileCheck():
             return check.path
+        case BfdCheck():
+            return f"{check.name} ({check.neighbor})"
         case _ if not check.port:
             return check.address
         case _ if ":" in check.address:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from lvs_agent.core.checks import (
+    BfdCheck,
     Check,
     DnsCheck,
     FileCheck,
@@ -51,11 +52,15 @@ def asks(check: Check) -> tuple[str, ...]:
             return (f"runs {' '.join(check.argv)}; wants exit status {wanted} within {limit}",)
         case FileCheck():
             return (f"reads the number in {check.path}; {_number(check)}",)
+        case BfdCheck():
+            return (f"wants the agent's BFD session with {check.neighbor} up",)
     assert_never(check)
 
 
 def limits(check: Check) -> str:
     """How long and how often."""
+    if isinstance(check, BfdCheck):
+        return "told at each change, which counts at once"
     retry = f"{check.retry} more after {check.delay_before_retry_ns / 1e9:g} s each"
     every = f"every {check.delay_loop_ns / 1e9:g} s"
     if isinstance(check, NetworkCheck):

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a program's end, and a number in a file, say of a real server.
+"""What a program's end, a number in a file, and a BFD session say of a real server.
 
-Owns the meaning for MISC_CHECK and FILE_CHECK. Must never run or read anything.
+Owns the meaning for MISC_CHECK, FILE_CHECK and BFD_CHECK. Must never run or read anything.
 """
 
 from __future__ import annotations
 
 from lvs_agent.core.checks import FileCheck, MiscCheck
 from lvs_agent.core.health.check import WEIGHT_LIMIT, Outcome, Result, failed, passed
+from lvs_agent.core.messages import BfdState
 from lvs_agent.core.track.file import value_of
 
 # Statuses from here on are weights (misc_dynamic), less this.
@@ -41,3 +42,17 @@ def judge_number(check: FileCheck, content: bytes | None) -> Result:
         reason += f", which adds {added} to the weight"
         return Result(outcome=Outcome.PASSED, reason=reason, added=added)
     return passed(reason) if (value == 0) is not check.reverse else failed(reason)
+
+
+def judge_session(state: BfdState | None) -> Result | None:
+    """The result of what was told last of a session; None: nothing is known, nothing changes."""
+    if state is None:
+        return None
+    match state.up:
+        case True:
+            return passed("the session is up")
+        case False:
+            return failed(state.reason)
+    if state.local_error:
+        return Result(outcome=Outcome.LOCAL_ERROR, reason=state.reason)
+    return None
