@@ -178,7 +178,7 @@ def test_when_descriptors_run_out_no_server_is_blamed_and_heartbeats_go_on(run: 
         # 64 are kept in reserve, so this leaves room for 26 connections: the cap holds.
         process = run(wanted, descriptors=90)
         process.listen_for(2)
-        report = process.report(brief=False)["health"]
+        report = process.report()["health"]
         assert (report["connections"], report["connection_limit"]) == (26, 26)
         assert report["local_errors"] == 0
         # Descriptors go all the same, by another hand: errors of this host.
