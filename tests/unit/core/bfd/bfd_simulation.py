@@ -26,6 +26,10 @@ from lvs_agent.core.model import BfdInstance
 MS = 1_000_000
 # What an undisturbed packet takes.
 DELAY_NS = MS
+# Where packets are damaged: anywhere but in the multiplier and the intervals. Those are believed
+# until the next packet (RFC 5880 section 6.8.4), and if that one never comes, because its sender
+# crashed, for as long as they say, which may be hours.
+DAMAGED = (0, 1, *range(3, 12), *range(20, PACKET_BYTES))
 
 
 @dataclass(slots=True)
@@ -150,7 +154,7 @@ class Simulation:
             if random.random() < weather.loss:
                 continue
             if random.random() < weather.corruption:
-                position = random.randrange(PACKET_BYTES)
+                position = random.choice(DAMAGED)
                 changed = payload[position] ^ random.randrange(1, 256)
                 payload = payload[:position] + bytes((changed,)) + payload[position + 1 :]
             late_ns = random.randrange(weather.late_ns + 1)
