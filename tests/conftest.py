@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import running_order
 from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
@@ -17,30 +18,24 @@ settings.register_profile(
 settings.load_profile("shared machine")
 
 
-# Folders whose tests must not run at the same time: the namespaces' names are fixed. Everything
-# else is divided by files, so that the fixtures of a module are made once; each worker has a lab of
-# its own.
-_TOGETHER = {
-    "netns": "namespaces",
-    "interop": "namespaces",
-    "conformance": "namespaces",
-}
-
-
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Two workers (`make test`), each with the next file, or with all that belongs together."""
+    """Two workers (`make test`), each with a lab of its own, and each with the next unit, so that
+    what a file needs is made once."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFolder(LoadScopeScheduling):
+    class Units(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.split("::", maxsplit=1)[0]
-            return _TOGETHER.get(path.split("/")[1], path)
+            path = Path(nodeid.split("::", maxsplit=1)[0])
+            return running_order.unit(path.parts[1], path.stem, str(path))
 
-    return ByFolder(config, log)
+    return Units(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: both workers are to end at about the same time."""
-    order = ("conformance", "interop", "netns", "lab", "sim")
-    folders = {name: number for number, name in enumerate(order)}
-    items.sort(key=lambda item: folders.get(item.path.relative_to(HERE).parts[0], len(order)))
+
+    def place(item: pytest.Item) -> tuple[int, int, int]:
+        path = item.path.relative_to(HERE)
+        return running_order.place(path.parts[0], path.stem)
+
+    items.sort(key=place)

@@ -38,12 +38,12 @@ _RECAP = re.compile(
 )
 
 
-def install_collection(lab: Lab) -> Path:
+def install_collection(name: str) -> Path:
     """Build the collection and install it as a user would; gives the collections path.
 
-    Each lab has its own: two runs at once must not pull it from under each other.
+    `name`, a lab's, keeps two runs at once from pulling it from under each other.
     """
-    target = cache_root() / "collections" / lab.paths.name
+    target = cache_root() / "collections" / name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     _galaxy("build", str(ROOT), "--output-path", str(target))

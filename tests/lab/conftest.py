@@ -5,11 +5,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import running_order
 from cluster import Cluster, install_collection
 from lvslab import Lab
 from lvslab.errors import LabError
+
+
+def lab_name() -> str:
+    """The name of this worker's lab, and of what belongs to it."""
+    names = (os.environ.get("LVSLAB_TEST_NAME", "test"), os.environ.get("PYTEST_XDIST_WORKER"))
+    return "-".join(filter(None, names))
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +30,7 @@ def lab() -> Iterator[Lab]:
     """
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: run make test as root")
-    names = (os.environ.get("LVSLAB_TEST_NAME", "test"), os.environ.get("PYTEST_XDIST_WORKER"))
-    lab = Lab("-".join(filter(None, names)), topology="seed")
+    lab = Lab(lab_name(), topology="seed")
     lab.down()
     try:
         lab.up()
@@ -32,23 +40,52 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def cluster(lab: Lab) -> Cluster:
-    """Playbooks and eyes on the lab."""
-    return Cluster(lab, install_collection(lab))
+def collections() -> Path:
+    """Where the collection is installed."""
+    return install_collection(lab_name())
 
 
 @pytest.fixture(scope="session")
-def used() -> list[str]:
-    """Names of the test modules that have had the hosts."""
-    return []
+def cluster(lab: Lab, collections: Path) -> Cluster:
+    """Playbooks and eyes on the lab."""
+    return Cluster(lab, collections)
+
+
+@dataclass(kw_only=True)
+class Past:
+    """Who has had the hosts of the lab."""
+
+    modules: list[str] = field(default_factory=list)
+    failures: int = 0  # of this session when the last of them began
+
+
+@pytest.fixture(scope="session")
+def past() -> Past:
+    """Of this session's lab."""
+    return Past()
 
 
 @pytest.fixture(scope="module")
-def bare(lab: Lab, used: list[str], request: pytest.FixtureRequest) -> Lab:
+def bare(lab: Lab, past: Past, request: pytest.FixtureRequest) -> Lab:
     """All hosts as they were installed."""
-    if used:
+    if past.modules:
         lab.reset()
-    used.append(str(request.path))
+    return _taken(lab, past, request)
+
+
+@pytest.fixture(scope="module")
+def lived_in(lab: Lab, past: Past, request: pytest.FixtureRequest) -> Lab:
+    """All hosts as the file before in the chain has left them (running_order.py); bare ones if
+    that did not run, or if one of its tests failed and nobody knows what it has left."""
+    follows = past.modules and running_order.follows(request.path.stem, past.modules[-1])
+    if past.modules and (not follows or request.session.testsfailed > past.failures):
+        lab.reset()
+    return _taken(lab, past, request)
+
+
+def _taken(lab: Lab, past: Past, request: pytest.FixtureRequest) -> Lab:
+    past.modules.append(request.path.stem)
+    past.failures = request.session.testsfailed
     return lab
 
 

@@ -59,7 +59,7 @@ def main() -> int:
         lab.down()
         say("Five Linux hosts, each with its own kernel: two directors, two real servers, a client")
         lab.up()
-        cluster = Cluster(lab, install_collection(lab))
+        cluster = Cluster(lab, install_collection(lab.paths.name))
         for director in DIRECTORS:
             # The sorry server of the inventory is the director's own web server.
             lab.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")

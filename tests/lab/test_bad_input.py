@@ -19,7 +19,7 @@ LVSCTL = "/usr/local/sbin/lvsctl"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def before(bare: Lab, cluster: Cluster) -> dict[str, str]:
+def before(lived_in: Lab, cluster: Cluster) -> dict[str, str]:
     cluster.apply("lvs_dr")
     cluster.wait(
         "each director is master of its instance",
@@ -28,7 +28,7 @@ def before(bare: Lab, cluster: Cluster) -> dict[str, str]:
             and cluster.holders("172.16.1.88") == ["drct2"]
         ),
     )
-    return footprint(bare)
+    return footprint(lived_in)
 
 
 def footprint(lab: Lab) -> dict[str, str]:

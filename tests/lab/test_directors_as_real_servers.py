@@ -15,9 +15,9 @@ DIRECTORS = ("drct1", "drct2")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def installed(lived_in: Lab, cluster: Cluster) -> None:
     for host in DIRECTORS:
-        bare.run(host, f"echo {host} > /var/www/html/index.html; systemctl start nginx")
+        lived_in.run(host, f"echo {host} > /var/www/html/index.html; systemctl start nginx")
     cluster.apply("directors_as_real_servers")
 
 

@@ -62,17 +62,19 @@ CONFIG = "/etc/lvs-agent/config.json"
 
 
 @pytest.fixture(scope="module")
-def offsets(bare: Lab, cluster: Cluster) -> dict[str, float]:
+def offsets(lived_in: Lab, cluster: Cluster) -> dict[str, float]:
     """The cluster of 4.3 with foreign addresses and services on drct1; the directors' clocks."""
     for director in DIRECTORS:
         # The sorry server of the seed is 127.0.0.1: something must answer there.
-        bare.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")
+        lived_in.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")
     cluster.apply("lvs_dr")
-    bare.run("drct1", f"ip address add {FOREIGN_ADDRESSES[0]} dev {INTERFACE}")
-    bare.run("drct1", f"ip address add {FOREIGN_ADDRESSES[1]} dev {INTERFACE} label {INTERFACE}:9")
-    bare.run("drct1", f"ip address add {FOREIGN_ADDRESSES[2]} dev lo")
-    add_foreign_services(bare)
-    return clock_offsets(bare, *DIRECTORS)
+    lived_in.run("drct1", f"ip address add {FOREIGN_ADDRESSES[0]} dev {INTERFACE}")
+    lived_in.run(
+        "drct1", f"ip address add {FOREIGN_ADDRESSES[1]} dev {INTERFACE} label {INTERFACE}:9"
+    )
+    lived_in.run("drct1", f"ip address add {FOREIGN_ADDRESSES[2]} dev lo")
+    add_foreign_services(lived_in)
+    return clock_offsets(lived_in, *DIRECTORS)
 
 
 def add_foreign_services(lab: Lab) -> None:

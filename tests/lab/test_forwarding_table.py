@@ -134,30 +134,30 @@ def variables() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def answers(bare: Lab, cluster: Cluster) -> Iterator[dict[str, list[str | None]]]:
+def answers(lived_in: Lab, cluster: Cluster) -> Iterator[dict[str, list[str | None]]]:
     """Who answered the client, by combination."""
     for number, host in enumerate(("rs1", "rs2"), start=1):
-        bare.run(host, f"modprobe sctp; {ELSEWHERE.format(host=number)}")
-        bare.put(host, "/root/echo_server.py", ECHO_SERVER.read_text())
+        lived_in.run(host, f"modprobe sctp; {ELSEWHERE.format(host=number)}")
+        lived_in.put(host, "/root/echo_server.py", ECHO_SERVER.read_text())
     words = ["python3", "/root/echo_server.py", str(FIRST_PORT), str(len(ALL))]
-    servers = [bare.start(host, words) for host in ("rs1", "rs2")]
+    servers = [lived_in.start(host, words) for host in ("rs1", "rs2")]
     try:
         cluster.apply("lvs_dr_ipv6", "-e", json.dumps(variables()))
-        bare.run(
+        lived_in.run(
             "client",
             f"modprobe sctp; ip address add {FAR_SOURCE[4]}/32 dev lo;"
             f" ip -6 address add {FAR_SOURCE[6]}/128 dev lo nodad",
         )
         for director in ("drct1", "drct2"):
-            bare.run(
+            lived_in.run(
                 director,
                 f"ip route add {FAR_SOURCE[4]} via {SOURCE[4]};"
                 f" ip -6 route add {FAR_SOURCE[6]} via {SOURCE[6]}",
             )
         cluster.wait("the servers listen", lambda: all("ready" in s.output() for s in servers))
-        bare.put("client", "/root/echo_client.py", ECHO_CLIENT.read_text())
+        lived_in.put("client", "/root/echo_client.py", ECHO_CLIENT.read_text())
         services = [[c.protocol, VIRTUAL[c.family], c.port, c.source] for c in ALL]
-        shown = bare.run(
+        shown = lived_in.run(
             "client", ["python3", "/root/echo_client.py", json.dumps(services)], timeout=300
         )
         yield {each.name: found for each, found in zip(ALL, json.loads(shown.stdout), strict=True)}

@@ -12,15 +12,15 @@ from lvslab import Lab
 pytestmark = pytest.mark.lab
 
 GUEST = Path(__file__).with_name("ipvs_guest.py")
-HOST = "drct1"
+HOST = "client"  # no other test minds what is done to it
 TARGET = "/root/ipvs-guest"
 
 
 @pytest.fixture(scope="module")
-def host(bare: Lab) -> Lab:
-    """drct1 with everything the scenarios need."""
-    unpack(bare, HOST, TARGET, GUEST)
-    return bare
+def host(lab: Lab) -> Lab:
+    """The client with everything the scenarios need."""
+    unpack(lab, HOST, TARGET, GUEST)
+    return lab
 
 
 @pytest.mark.parametrize("scenario", scenarios(GUEST))

@@ -51,8 +51,14 @@ def keepalived(lab: Lab, version: int, priority: int) -> None:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def alone(lived_in: Lab) -> None:
+    """Our other director, if there was one, makes room for keepalived; also after a power cut."""
+    lived_in.run("drct2", "systemctl disable --now lvs-agent; sync", check=False)
+
+
 @pytest.fixture(scope="module", params=[2, 3], ids=["v2", "v3"])
-def version(bare: Lab, cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[int]:
+def version(lab: Lab, cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[int]:
     """Our director alone, in one VRRP version; keepalived is the other one."""
     number: int = request.param
     instances = cluster.variables("single_instance")["lvs_vrrp_instances"]
@@ -63,8 +69,8 @@ def version(bare: Lab, cluster: Cluster, request: pytest.FixtureRequest) -> Iter
     variables = json.dumps({"lvs_vrrp_instances": instances})
     cluster.apply("single_instance", "--limit", "drct1", "-e", variables)
     yield number
-    bare.keepalived("drct2", None)
-    bare.run("drct2", f"ip address del {VIP}/32 dev eno16777736", check=False)
+    lab.keepalived("drct2", None)
+    lab.run("drct2", f"ip address del {VIP}/32 dev eno16777736", check=False)
 
 
 def test_we_are_master_beside_a_keepalived_of_lower_priority(

@@ -28,7 +28,7 @@ TABLE = sorted(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def installed(lived_in: Lab, cluster: Cluster) -> None:
     cluster.apply("lvs_dr_ipv6")
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cluster import Cluster, install_collection
+from cluster import Cluster
 from lvslab import Lab
 
 pytestmark = pytest.mark.lab
@@ -43,11 +44,11 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def cluster(lab: Lab) -> Cluster:
+def cluster(lab: Lab, collections: Path) -> Cluster:
     for director in DIRECTORS:
         # The sorry server of the seed is 127.0.0.1: something must answer there.
         lab.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")
-    made = Cluster(lab, install_collection(lab))
+    made = Cluster(lab, collections)
     made.apply("lvs_nat")
     return made
 

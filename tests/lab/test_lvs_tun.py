@@ -19,7 +19,7 @@ RS2 = f"-a -t {VIP}:80 -r 172.16.1.4:80 -i -w 2 --tun-type gue --tun-port 6080 -
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def installed(lived_in: Lab, cluster: Cluster) -> None:
     cluster.apply("lvs_tun")
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from cluster import Cluster
 from lvslab import Lab
@@ -39,10 +41,13 @@ def priority_of(cluster: Cluster, director: str) -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nginx_pair(bare: Lab, cluster: Cluster) -> None:
+def nginx_pair(bare: Lab, cluster: Cluster) -> Iterator[None]:
     for host in DIRECTORS:
         bare.run(host, f"echo {host} > /var/www/html/index.html; systemctl start nginx")
     cluster.apply("nginx_pair")
+    yield
+    for host in DIRECTORS:
+        bare.run(host, "systemctl stop nginx haproxy; sysctl -qw net.ipv4.ip_nonlocal_bind=0")
 
 
 def test_address_follows_nginx(lab: Lab, cluster: Cluster) -> None:

@@ -12,16 +12,16 @@ from lvslab import Lab
 pytestmark = pytest.mark.lab
 
 GUEST = Path(__file__).with_name("sync_guest.py")
-HOST = "drct1"
+HOST = "client"  # no other test minds what is done to it
 TARGET = "/root/sync-guest"
 
 
 @pytest.fixture(scope="module")
-def host(bare: Lab) -> Lab:
-    """drct1 with everything the scenarios need."""
-    bare.run(HOST, "modprobe ip_vs")  # the role's work on a director
-    unpack(bare, HOST, TARGET, GUEST, GUEST.with_name("ipvs_guest.py"))
-    return bare
+def host(lab: Lab) -> Lab:
+    """The client with everything the scenarios need."""
+    lab.run(HOST, "modprobe ip_vs")  # the role's work on a director
+    unpack(lab, HOST, TARGET, GUEST, GUEST.with_name("ipvs_guest.py"))
+    return lab
 
 
 @pytest.mark.parametrize("scenario", scenarios(GUEST))

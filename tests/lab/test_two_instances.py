@@ -13,7 +13,7 @@ VIP_1, VIP_2 = "172.16.1.99", "172.16.1.88"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def installed(lived_in: Lab, cluster: Cluster) -> None:
     cluster.apply("two_instances")
 
 

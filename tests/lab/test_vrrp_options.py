@@ -143,7 +143,7 @@ def mails(bare: Lab) -> Iterator[Job]:
 @pytest.fixture(scope="module", autouse=True)
 def installed(
     bare: Lab, cluster: Cluster, inventory: Path, before: dict[str, list[str]], mails: Job
-) -> None:
+) -> Iterator[None]:
     assert before
     assert mails.running()
     bare.run("client", f"ip -6 address add fd00:172:16::50/64 dev {DEV} nodad")
@@ -155,6 +155,10 @@ def installed(
             f" install -d -o {USER} {LOGS}; systemctl start nginx",
         )
     cluster.apply(inventory)
+    yield
+    bare.run("client", f"ip -6 address del fd00:172:16::50/64 dev {DEV}")
+    for host in DIRECTORS:
+        bare.run(host, "systemctl stop nginx")
 
 
 @pytest.fixture
