@@ -204,7 +204,7 @@ class _Batch:
         command = [self._ip, "-json", "route", "get", str(target)]
         code, output, _ = self._module.run_command(command)
         found = json.loads(output)[0].get("prefsrc") if code == 0 else None
-        return ipaddress.ip_address(found) if found else None
+        return not_itself(ipaddress.ip_address(found), target, self._own) if found else None
 
     def _mac(self, address: Address, interface: str) -> bytes | None:
         """Asks the kernel, which asks the neighbour."""
@@ -321,6 +321,19 @@ class _Batch:
 def _expected(trial: Trial) -> Address:
     name = "address" if trial.probe["kind"] == "NAT" else "virtual_address"
     return ipaddress.ip_address(trial.probe[name])
+
+
+def not_itself(found: Address, target: Address, own: dict[str, list[Address]]) -> Address | None:
+    """What to send to `target` from, where the kernel says `found`.
+
+    The master has the target itself, and the kernel would send from there: no other host answers
+    that. Another own address of the family then, on the same interface if there is one.
+    """
+    if found != target:
+        return found
+    nearest = sorted(own.values(), key=lambda listed: target not in listed)
+    others = [each for listed in nearest for each in listed if each.version == target.version]
+    return next((each for each in others if each != target), None)
 
 
 def _own_addresses(module: Any, ip: str) -> dict[str, list[Address]]:

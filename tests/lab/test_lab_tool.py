@@ -275,18 +275,34 @@ def test_reset_gives_the_pristine_image_back(pair: Lab) -> None:
     assert pair.run("drct1", BOOTS).stdout == "1\n"
 
 
-def test_two_labs_live_side_by_side_without_meeting(pair: Lab) -> None:
-    other = Lab("tooltest-2", topology="pair")
-    other.down()
+@pytest.fixture(scope="module")
+def other(pair: Lab) -> Iterator[Lab]:
+    """A second lab, beside that of `pair`."""
+    del pair
+    lab = Lab("tooltest-2", topology="pair")
+    lab.down()
     try:
-        other.up()
-        pair.run("drct2", "touch /root/first")
-        assert other.run("drct2", "test -e /root/first", check=False).rc == 1
-        other.power_cut("drct2")
-        assert not reaches(other, "drct1", "drct2")
-        assert reaches(pair, "drct1", "drct2")
+        lab.up()
+        yield lab
     finally:
-        other.down()
+        Lab("tooltest-2").down()
+
+
+def test_two_labs_live_side_by_side_without_meeting(pair: Lab, other: Lab) -> None:
+    pair.run("drct2", "touch /root/first")
+    assert other.run("drct2", "test -e /root/first", check=False).rc == 1
+    other.power_cut("drct2")
+    assert not reaches(other, "drct1", "drct2")
+    assert reaches(pair, "drct1", "drct2")
+
+
+def test_damaged_state_is_told_and_down_still_works_and_spares_others(
+    pair: Lab, other: Lab
+) -> None:
+    other.paths.state.write_text("{")
+    with pytest.raises(LabError, match="damaged"):
+        Lab("tooltest-2").status()
+    Lab("tooltest-2").down()
     assert leftovers("tooltest-2") == []
     assert pair.run("drct1", "true").rc == 0
 
@@ -344,14 +360,3 @@ def test_each_way_of_freezing_stops_a_host_and_down_takes_it(pair: Lab, freezer:
     assert leftovers("tooltest-3") == []
     with pytest.raises(LabError, match="is not up"):
         live.run("drct1", "true")
-
-
-def test_damaged_state_is_told_and_down_still_works(pair: Lab) -> None:
-    del pair
-    lab = Lab("tooltest-3", topology="pair")
-    lab.up()
-    lab.paths.state.write_text("{")
-    with pytest.raises(LabError, match="damaged"):
-        Lab("tooltest-3").status()
-    Lab("tooltest-3").down()
-    assert leftovers("tooltest-3") == []

@@ -93,6 +93,17 @@ def test_nothing_that_looks_like_ip_raises(data: bytes, first: int) -> None:
     _probe_packets.answer(bytes([first]) + data, IDENTIFIER)
 
 
+def test_the_master_sends_from_another_address_than_the_one_that_it_tries() -> None:
+    far = ipaddress.ip_address("2001:db8:2::9")
+    own = {"eth1": [far], "eth0": [OWN[4], VIRTUAL[6], VIRTUAL[4], OWN[6]]}
+    for family in (4, 6):
+        assert _probe.not_itself(OWN[family], VIRTUAL[family], own) == OWN[family]
+        assert _probe.not_itself(VIRTUAL[family], VIRTUAL[family], own) == OWN[family]
+    vmac = {"eth1": [far], "vrrp.6": [VIRTUAL[6]], "eth0": [OWN[4]]}
+    assert _probe.not_itself(VIRTUAL[6], VIRTUAL[6], vmac) == far
+    assert _probe.not_itself(VIRTUAL[6], VIRTUAL[6], {"vrrp.6": [VIRTUAL[6]]}) is None
+
+
 def passes(version: int, ports: list[int], packet: bytes) -> bool:
     """Whether the kernel lets `packet` through the filter: any socket takes one."""
     sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
