@@ -16,7 +16,7 @@ NAMESPACES = ("conformance", "interop", "netns")
 # to a cluster in its life, and spares the hosts' boot and the agent's installation.
 CHAINS = (
     ("test_lvs_dr", "test_checks", "test_bad_input", "test_faults"),
-    ("test_vrrp_options", "test_lvs_dr_ipv6", "test_forwarding_table", "test_lvs_tun"),
+    ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
     ("test_single_instance", "test_two_instances", "test_keepalived_peer"),
     ("test_proxy_pairs", "test_directors_as_real_servers"),
 )

@@ -164,7 +164,8 @@ class Cluster:
         start = time.monotonic()
         while not condition():
             assert time.monotonic() - start < timeout_s, f"after {timeout_s} s still not: {what}"
-            time.sleep(0.1)
+            # To look costs a host's processor a tenth of a second; it has other things to do.
+            time.sleep(0.25)
         return time.monotonic() - start
 
     @contextmanager

@@ -169,7 +169,6 @@ def test_connections_survive_a_reload_the_health_process_and_the_director(
     assert download.output().strip() in sums
     assert session.wait(120) == 0, session.output()
     lab.run("drct1", "systemctl start lvs-agent")
-    cluster.apply("lvs_dr")
 
 
 def test_client_sees_a_bounded_gap_at_a_power_cut_and_at_a_stop(
