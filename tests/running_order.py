@@ -22,7 +22,7 @@ CHAINS = (
 )
 
 # The units of tests/lab, by the first file of each.
-_LAB = (
+LAB = (
     "test_lvs_dr",
     "test_vrrp_options",
     "test_single_instance",
@@ -61,5 +61,5 @@ def place(folder: str, module: str) -> tuple[int, int, int]:
     if folder != "lab":
         return number, 0, 0
     files = chain(module)
-    first = _LAB.index(files[0]) if files[0] in _LAB else len(_LAB)
+    first = LAB.index(files[0]) if files[0] in LAB else len(LAB)
     return number, first, files.index(module)
