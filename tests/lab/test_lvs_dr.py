@@ -146,9 +146,9 @@ def test_connections_survive_a_reload_the_health_process_and_the_director(
     sums = {lab.run(host, "md5sum < /var/www/html/big").stdout.split()[0] for host in REAL.values()}
     for script in (SLOW_DOWNLOAD, LONG_SESSION):
         lab.put("client", f"/root/{script.name}", script.read_text())
-    # About 100 s: longer than the playbook takes on a busy machine.
-    download = lab.start("client", f"python3 /root/slow_download.py http://{VIP}/big 100000")
-    session = lab.start("client", f"python3 /root/long_session.py {URL} 95")
+    # 200 s and 180 s: longer than all of this takes on a busy machine.
+    download = lab.start("client", f"python3 /root/slow_download.py http://{VIP}/big 50000")
+    session = lab.start("client", f"python3 /root/long_session.py {URL} 180")
     cluster.wait("both run", lambda: len(connections(lab, "drct1")) == 2)
     served = connections(lab, "drct1")
     before = lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout
@@ -165,6 +165,7 @@ def test_connections_survive_a_reload_the_health_process_and_the_director(
     cluster.wait("drct2 has the address", lambda: cluster.holders(VIP) == ["drct2"])
     assert download.running()
     assert session.running()
+    lab.run("client", "pkill -USR1 -x python3")
     assert download.wait(120) == 0
     assert download.output().strip() in sums
     assert session.wait(120) == 0, session.output()
