@@ -16,7 +16,7 @@ from interop.segment import Segment
 from interop.speakers import Flavour, FrrVrrpd, Keepalived, Ours, Speaker
 
 # Two cores start so many agents at once without their timers suffering.
-AT_ONCE = 6
+AT_ONCE = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
