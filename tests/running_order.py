@@ -28,6 +28,7 @@ LAB = (
     "test_single_instance",
     "test_lab_tool",
     "test_lvs_nat",
+    "test_kernel_parameters",
     "test_proxy_pairs",
     "test_ipvs_netlink",
     "test_ipvs_options",
