@@ -29,6 +29,7 @@ LAB = (
     "test_lab_tool",
     "test_lvs_nat",
     "test_kernel_parameters",
+    "test_bfd_check",
     "test_proxy_pairs",
     "test_ipvs_netlink",
     "test_ipvs_options",
