@@ -13,7 +13,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-SOCKET_NAME = "control.sock"
+from lvs_agent.socket_name import SOCKET_NAME
+
 # The kernel queues this many connections before the server accepts them.
 _QUEUE = 64
 _CREDENTIALS = struct.Struct("3i")  # struct ucred, unix(7)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lvs_agent.adapters.control_socket import SOCKET_NAME
+from lvs_agent.socket_name import SOCKET_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The status of 65,536 real servers is about 30 MB; the agent sends nothing larger.
 _REPLY_LIMIT = 128 * 1024 * 1024
