@@ -60,6 +60,10 @@ class Bench:
         self.namespace.close()
 
 
+# Only of real servers with checks there are verdicts.
+CHECK: dict[str, Any] = {"tcp_check": {"connect_timeout": 1}}
+
+
 def web(*, weights: tuple[int, ...] = (1, 2), sorry: bool = True, **more: Any) -> dict[str, Any]:
     return {
         "ip": "192.0.2.80",
@@ -127,7 +131,7 @@ def every_scheduler_is_accepted(bench: Bench) -> None:
 
 
 def verdicts_move_servers_and_sorry_server(bench: Bench) -> None:
-    process = bench.start(document(web=web()))
+    process = bench.start(document(web=web(**CHECK)))
     bench.becomes(SERVICE, RS1, RS2)
     verdict(process, "rs11", False)
     bench.becomes(SERVICE, RS2)
@@ -257,7 +261,7 @@ def outside_hand_is_undone_and_counted(bench: Bench) -> None:
 
 
 def sorry_server_on_this_host_is_not_drift(bench: Bench) -> None:
-    process = bench.start(document(web=web()))
+    process = bench.start(document(web=web(**CHECK)))
     verdict(process, "rs11", False)
     verdict(process, "rs12", False)
     bench.becomes(SERVICE, SORRY)
@@ -266,12 +270,12 @@ def sorry_server_on_this_host_is_not_drift(bench: Bench) -> None:
 
 
 def successor_holds_the_last_verdicts(bench: Bench) -> None:
-    process = bench.start(document(web=web()))
+    process = bench.start(document(web=web(**CHECK)))
     verdict(process, "rs11", False)
     bench.becomes(SERVICE, RS2)
     process.kill()
     bench.ipvsadm("-e", "-t", "192.0.2.80:80", "-r", "192.0.2.12:80", "-g", "-w", "9")
-    process = bench.start(document(web=web()), restarted=True, ends=process.ends)
+    process = bench.start(document(web=web(**CHECK)), restarted=True, ends=process.ends)
     time.sleep(1.0)
     assert RS2.replace("-w 2", "-w 9") in bench.table(), "touched before the verdicts were told"
     verdict(process, "rs12", True)
@@ -282,11 +286,11 @@ def successor_holds_the_last_verdicts(bench: Bench) -> None:
 
 
 def successor_without_health_goes_on_with_what_the_kernel_has(bench: Bench) -> None:
-    process = bench.start(document(web=web()))
+    process = bench.start(document(web=web(**CHECK)))
     verdict(process, "rs12", False)
     bench.becomes(SERVICE, RS1)
     process.kill()
-    process = bench.start(document(web=web()), restarted=True, ends=process.ends)
+    process = bench.start(document(web=web(**CHECK)), restarted=True, ends=process.ends)
     process.supervisor.send(ProcessDied(name="health"))
     eventually(lambda: process.report()["services"][0]["in_kernel"], 4.0)
     assert bench.table() == {SERVICE, RS1}

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ipvs_guest import RS1, RS2, SERVICE, Bench, Watch, document, perform, verdict, web
+from ipvs_guest import CHECK, RS1, RS2, SERVICE, Bench, Watch, document, perform, verdict, web
 from lvs_agent import schema
 from lvs_agent.adapters.sweep import sweep
 from netns.kernel_harness import eventually
@@ -44,6 +44,7 @@ def forwarding_is_that_of_each_server(bench: Bench) -> None:
         document(
             web=web(
                 lb_kind="NAT",
+                **CHECK,
                 real_servers={
                     "nat": real("192.0.2.11", port=8080),
                     "dr": real("192.0.2.12", lb_kind="DR"),
@@ -206,7 +207,8 @@ def group_shares_real_servers_and_verdicts(bench: Bench) -> None:
         "192.0.2.80 80",
     ]
     servers = {"a": real("192.0.2.11", port=8080), "b": real("192.0.2.12", lb_kind="TUN")}
-    farm = {"group": "farm", "lb_algo": "rr", "lb_kind": "TUN", "real_servers": servers}
+    check = {"tcp_check": {"connect_port": 80}}  # the services have several
+    farm = {"group": "farm", "lb_algo": "rr", "lb_kind": "TUN", "real_servers": servers, **check}
     servers["a"] = real("192.0.2.11")
     config = {"virtual_server_groups": {"farm": {"members": members}}, **document(web=farm)}
     process = bench.start(config)
@@ -240,6 +242,7 @@ def successor_holds_the_verdicts_of_a_group(bench: Bench) -> None:
             web={
                 "group": "farm",
                 "lb_algo": "rr",
+                "tcp_check": {"connect_port": 80},
                 "real_servers": {"a": real("192.0.2.11"), "b": real("192.0.2.12")},
             }
         ),

@@ -13,13 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ipvs_guest import RS1, RS2, SERVICE, SORRY, Bench, document, verdict, web
+import ipvs_guest
+from ipvs_guest import CHECK, RS1, RS2, SERVICE, SORRY, Bench, document, verdict
 from lvs_agent.core.messages import PoolChange, ProcessRestarted, Suspended, VerdictsComplete
 from netns.kernel_harness import KernelProcess, run
 
-CHECK: dict[str, Any] = {"tcp_check": {"connect_timeout": 1}}
 SORRY2 = SORRY.replace("127.0.0.1", "127.0.0.2")
 QUIET1, QUIET2 = RS1.replace("-w 1", "-w 0"), RS2.replace("-w 2", "-w 0")
+
+
+def web(**options: Any) -> dict[str, Any]:
+    """A virtual server whose real servers are checked."""
+    return ipvs_guest.web(**(CHECK | options))
 
 
 def news(process: KernelProcess, event: str) -> PoolChange:
@@ -76,7 +81,7 @@ def dead_real_server_with_inhibit_stays_with_weight_0(bench: Bench) -> None:
 
 
 def real_server_with_alpha_waits_for_its_first_check(bench: Bench) -> None:
-    wanted = web(alpha=True, **CHECK)
+    wanted = web(alpha=True)
     wanted["real_servers"]["rs12"]["alpha"] = False
     process = bench.start(document(web=wanted))
     bench.becomes(SERVICE, RS2)
@@ -122,10 +127,10 @@ def successor_goes_on_with_quorum_and_panic(bench: Bench) -> None:
 
 
 def new_real_server_takes_part_after_its_first_check(bench: Bench) -> None:
-    process = bench.start(document(web=web(weights=(1,), **CHECK)))
+    process = bench.start(document(web=web(weights=(1,))))
     verdict(process, "rs11", True)
     bench.becomes(SERVICE, RS1)
-    process.reconfigure(document(web=web(weights=(1, 2), **CHECK)))
+    process.reconfigure(document(web=web(weights=(1, 2))))
     process.supervisor.wait_for(PoolChange, event="SAME")
     time.sleep(0.2)
     bench.becomes(SERVICE, RS1)

@@ -44,7 +44,8 @@ def start(namespace: Namespace, tmp_path: Path) -> Iterator[Start]:
 
 def web(**options: Any) -> dict[str, Any]:
     real_servers = {f"rs{n}": {"ip": f"192.0.2.{n}", "weight": n - 10} for n in (11, 12)}
-    return {"ip": "192.0.2.80", "port": 80, "real_servers": real_servers, **options}
+    check = {"tcp_check": {}}  # only of real servers with checks there are verdicts
+    return {"ip": "192.0.2.80", "port": 80, "real_servers": real_servers, **check, **options}
 
 
 def document(**servers: Any) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from lvs_agent.adapters import link_netlink, runtime_directory
 from lvs_agent.adapters.journal import Journal
@@ -75,6 +77,13 @@ def run(config_path: str, directory: Path) -> int:
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
     return Supervisor(settings, mains, loaded, journal).run()
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once: the memory goes as a whole, not object by object."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _missing_interfaces(config: Config) -> tuple[str, ...]:

@@ -17,8 +17,10 @@ import io
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
-from lvs_agent.core.model import Config, GlobalDefs, VirtualServer
+from lvs_agent.core.ipvs.model import Endpoint
+from lvs_agent.core.model import Config, GlobalDefs, RealServer, VirtualServer
 from lvs_agent.core.supervise import HA, HEALTH, TRACK
 
 _PACKAGE = "lvs_agent.core."
@@ -84,17 +86,22 @@ def pack(config: Config) -> bytes:
 
 # Pickle remembers every object in a table: 500 real servers keep it within the processor's cache.
 _PORTION = 500
+# Plain tuples are made and remade by pickle's own C; named ones need a call of Python for each.
+_Plain = tuple[VirtualServer, list[tuple[Any, ...]]]
 
 
-def _portions(servers: tuple[VirtualServer, ...]) -> Iterator[tuple[VirtualServer, ...]]:
-    start = size = 0
-    for end, server in enumerate(servers, 1):
-        size += 1 + len(server.real_servers)
+def _portions(servers: tuple[VirtualServer, ...]) -> Iterator[list[_Plain]]:
+    portion: list[_Plain] = []
+    size = 0
+    for server in servers:
+        rows = [(real.name, *real.endpoint, *real[2:]) for real in server.real_servers]
+        portion.append((replace(server, real_servers=()), rows))
+        size += 1 + len(rows)
         if size >= _PORTION:
-            yield servers[start:end]
-            start, size = end, 0
-    if start < len(servers):
-        yield servers[start:]
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def unpack(data: bytes) -> Config:
@@ -107,12 +114,19 @@ def unpack(data: bytes) -> Config:
         if not isinstance(config, Config):
             raise TypeError(type(config).__name__)
         while stream.tell() < len(data):
-            virtual_servers += _Unpickler(stream).load()
+            virtual_servers += map(_whole, _Unpickler(stream).load())
     except Exception as error:  # wrong bytes may fail in any way (pickle.UnpicklingError)
         raise ValueError(f"not a configuration: {error}") from error
     finally:
         gc.enable()
     return replace(config, virtual_servers=tuple(virtual_servers))
+
+
+def _whole(plain: _Plain) -> VirtualServer:
+    server, rows = plain
+    made = RealServer._make
+    real_servers = [made((row[0], Endpoint(row[1], row[2]), *row[3:])) for row in rows]
+    return replace(server, real_servers=tuple(real_servers))
 
 
 class _Unpickler(pickle.Unpickler):
