@@ -188,6 +188,7 @@ def send(address: str, port: int, times: int) -> bool:
 
 
 def main() -> None:
+    run("modprobe", "ip_vs")
     scenario = globals()[sys.argv[1]]
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
@@ -195,7 +196,7 @@ def main() -> None:
             scenario(bench)
         except BaseException:
             for process in bench.started:
-                print("\n".join(process.supervisor.logged))
+                print("\n".join(process.logged()))
             raise
         finally:
             bench.close()
