@@ -39,19 +39,21 @@ def load(path: str) -> Loaded:
         text = config_file.read(path)
     except config_file.ConfigFileError as error:
         raise ConfigRejected((ConfigError(path="", message=str(error)),)) from error
-    with _no_collection():
+    with no_collection():
         return Loaded(config=config.load(text), sha256=sha256_hex(text.encode()))
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Hundreds of thousands of objects are made, none of them garbage: nothing is to be looked
-    for among them."""
+    for among them. It may be inside another one."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def packed(loaded: Loaded, before: Loaded) -> dict[str, bytes]:

@@ -144,7 +144,7 @@ class Operator:
         monotonic_us = time.monotonic_ns() // 1000
         supervisor.notifier.send("RELOADING=1", f"MONOTONIC_USEC={monotonic_us}")
         try:
-            with supervisor.patient_watchdog():
+            with supervisor.patient_watchdog(), configuration.no_collection():
                 loaded = configuration.load(supervisor.settings.config_path)
                 changed = loaded.config != supervisor.loaded.config
                 configs = configuration.packed(loaded, supervisor.loaded) if changed else {}
