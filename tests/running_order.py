@@ -18,7 +18,12 @@ CHAINS = (
     ("test_lvs_dr", "test_checks", "test_bad_input", "test_faults"),
     ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
     ("test_single_instance", "test_two_instances", "test_keepalived_peer"),
-    ("test_proxy_pairs", "test_directors_as_real_servers"),
+    (
+        "test_proxy_pairs",
+        "test_kernel_parameters",
+        "test_bfd_check",
+        "test_directors_as_real_servers",
+    ),
 )
 
 # The units of tests/lab, by the first file of each.
@@ -26,11 +31,9 @@ LAB = (
     "test_lvs_dr",
     "test_vrrp_options",
     "test_single_instance",
+    "test_proxy_pairs",
     "test_lab_tool",
     "test_lvs_nat",
-    "test_kernel_parameters",
-    "test_bfd_check",
-    "test_proxy_pairs",
     "test_ipvs_netlink",
     "test_ipvs_options",
     "test_quorum",

@@ -46,9 +46,9 @@ def speak_bfd(lab: Lab, host: str) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def installed(lived_in: Lab, cluster: Cluster) -> None:
     for host in REAL_SERVERS:
-        speak_bfd(bare, host)
+        speak_bfd(lived_in, host)
     sessions = {name: {"neighbor_ip": address, **TIMES} for name, address in REAL_SERVERS.items()}
     variables = {"lvs_bfd_instances": sessions, "lvs_virtual_servers": SERVERS}
     cluster.apply("lvs_dr", "-e", json.dumps(variables))

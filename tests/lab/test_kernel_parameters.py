@@ -83,42 +83,42 @@ def _default_route(lab: Lab) -> bool:
     return "proto ra" in lab.run("drct1", "ip -6 route show default").stdout
 
 
-def test_the_agent_may_ping_while_a_check_pings(bare: Lab, cluster: Cluster) -> None:
+def test_the_agent_may_ping_while_a_check_pings(lived_in: Lab, cluster: Cluster) -> None:
     for director in ("drct1", "drct2"):
-        bare.run(director, f"sysctl -qw '{PING_RANGE}=1 0'")
+        lived_in.run(director, f"sysctl -qw '{PING_RANGE}=1 0'")
     everybody = {(f"IPv{family}", f"rs{n}") for family in (4, 6) for n in (1, 2)}
 
     assert _apply(cluster, _servers("DR", ping_check={}))["drct1"]
-    assert _sysctl(bare, PING_RANGE) == ["0\t2147483647"]
+    assert _sysctl(lived_in, PING_RANGE) == ["0\t2147483647"]
     cluster.wait("pings are answered", lambda: _up(cluster) == everybody, 30)
-    bare.link("rs2", "eno16777736", up=False)
+    lived_in.link("rs2", "eno16777736", up=False)
     others = {each for each in everybody if each[1] == "rs1"}
     cluster.wait("rs2 answers no ping", lambda: _up(cluster) == others, 30)
-    bare.link("rs2", "eno16777736", up=True)
+    lived_in.link("rs2", "eno16777736", up=True)
     cluster.wait("rs2 answers again", lambda: _up(cluster) == everybody, 30)
     assert not any(_apply(cluster, _servers("DR", ping_check={})).values())
 
     _apply(cluster, _servers("DR", tcp_check={}))
-    assert _sysctl(bare, PING_RANGE) == ["1\t0"]
-    record = bare.run("drct1", "cat /etc/sysctl.d/90-lvs-agent.conf").stdout
+    assert _sysctl(lived_in, PING_RANGE) == ["1\t0"]
+    record = lived_in.run("drct1", "cat /etc/sysctl.d/90-lvs-agent.conf").stdout
     assert PING_RANGE not in record
 
 
-def test_a_route_from_advertisements_outlives_forwarding(bare: Lab, cluster: Cluster) -> None:
+def test_a_route_from_advertisements_outlives_forwarding(lived_in: Lab, cluster: Cluster) -> None:
     _apply(cluster, _servers("DR"))
-    assert _sysctl(bare, ACCEPT_RA, FORWARDING) == ["1", "0"]
-    bare.run("client", ADVERTISE)
-    cluster.wait("the advertised route", lambda: _default_route(bare))
+    assert _sysctl(lived_in, ACCEPT_RA, FORWARDING) == ["1", "0"]
+    lived_in.run("client", ADVERTISE)
+    cluster.wait("the advertised route", lambda: _default_route(lived_in))
 
     _apply(cluster, _servers("NAT"))
-    assert _sysctl(bare, ACCEPT_RA, FORWARDING) == ["2", "1"]
-    assert _default_route(bare)
+    assert _sysctl(lived_in, ACCEPT_RA, FORWARDING) == ["2", "1"]
+    assert _default_route(lived_in)
     # The same again as at boot, and while the router is away.
-    bare.run("drct1", f"sysctl -qw {ACCEPT_RA}=1 {FORWARDING}=0; sysctl -q --system >/dev/null")
-    assert _sysctl(bare, ACCEPT_RA, FORWARDING) == ["2", "1"]
-    assert _default_route(bare)
-    bare.run("drct1", "ip -6 route flush default")
+    lived_in.run("drct1", f"sysctl -qw {ACCEPT_RA}=1 {FORWARDING}=0; sysctl -q --system >/dev/null")
+    assert _sysctl(lived_in, ACCEPT_RA, FORWARDING) == ["2", "1"]
+    assert _default_route(lived_in)
+    lived_in.run("drct1", "ip -6 route flush default")
     assert not any(_apply(cluster, _servers("NAT")).values())
 
     _apply(cluster, _servers("DR"))
-    assert _sysctl(bare, ACCEPT_RA, FORWARDING) == ["1", "0"]
+    assert _sysctl(lived_in, ACCEPT_RA, FORWARDING) == ["1", "0"]
