@@ -61,7 +61,9 @@ def _apply(cluster: Cluster, servers: dict[str, Any]) -> dict[str, int]:
         },
         "lvs_virtual_servers": servers,
     }
-    return cluster.apply("lvs_dr_ipv6", "-e", json.dumps(variables)).changed
+    # One director is enough to see it, and spares most of the time.
+    words = ("--limit", "drct1", "-e", json.dumps(variables))
+    return cluster.apply("lvs_dr_ipv6", *words).changed
 
 
 def _up(cluster: Cluster) -> set[tuple[str, str]]:
@@ -84,8 +86,7 @@ def _default_route(lab: Lab) -> bool:
 
 
 def test_the_agent_may_ping_while_a_check_pings(lived_in: Lab, cluster: Cluster) -> None:
-    for director in ("drct1", "drct2"):
-        lived_in.run(director, f"sysctl -qw '{PING_RANGE}=1 0'")
+    lived_in.run("drct1", f"sysctl -qw '{PING_RANGE}=1 0'")
     everybody = {(f"IPv{family}", f"rs{n}") for family in (4, 6) for n in (1, 2)}
 
     assert _apply(cluster, _servers("DR", ping_check={}))["drct1"]

@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
         case "run":
             from lvs_agent.cli import run  # noqa: PLC0415 - the whole agent
 
-            run.leave(run.run(options.config, options.runtime_dir))
+            return run.run(options.config, options.runtime_dir)
         case "check":
             from lvs_agent.cli import check  # noqa: PLC0415 - the schema
 

@@ -76,10 +76,10 @@ def run(config_path: str, directory: Path) -> int:
         config_path=config_path, runtime_directory=directory, environment=environment
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
-    return Supervisor(settings, mains, loaded, journal).run()
+    _leave(Supervisor(settings, mains, loaded, journal).run())
 
 
-def leave(status: int) -> NoReturn:
+def _leave(status: int) -> NoReturn:
     """End the process at once: the memory goes as a whole, not object by object."""
     sys.stdout.flush()
     sys.stderr.flush()
