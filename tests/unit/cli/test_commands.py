@@ -158,7 +158,8 @@ def test_lacking_permission_is_said_clearly() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         script = (
             "import os,sys\nfrom pathlib import Path\n"
-            "os.setgroups([]); os.setgid(65534); os.setuid(65534)\nfrom lvs_agent.cli.client import ask, ClientError\n"
+            "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            "from lvs_agent.cli.client import ask, ClientError\n"
             "try: ask('ping', Path(sys.argv[1]), 1)\nexcept ClientError as error: print(error)"
         )
         done = subprocess.run(

@@ -76,7 +76,7 @@ def run(config_path: str, directory: Path) -> int:
         config_path=config_path, runtime_directory=directory, environment=environment
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
-    _leave(Supervisor(settings, mains, loaded, journal).run())
+    return _leave(Supervisor(settings, mains, loaded, journal).run())
 
 
 def _leave(status: int) -> NoReturn:
