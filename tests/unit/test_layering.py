@@ -55,3 +55,13 @@ def test_adapters_do_not_import_processes_or_commands(path: Path) -> None:
 @pytest.mark.parametrize("path", files(ROOT / "plugins"), ids=lambda path: path.stem)
 def test_plugins_do_not_import_the_agent(path: Path) -> None:
     assert not any(name.partition(".")[0] == "lvs_agent" for name in imports(path))
+
+
+def test_only_a_configuration_is_unpickled_and_only_by_children() -> None:
+    """What another process than the supervisor says must never be."""
+    runs_what_it_reads = {"pickle", "marshal", "shelve"}
+    users = {path for path in files(AGENT) if imports(path) & runs_what_it_reads}
+    assert {path.stem for path in users} == {"config_parts"}
+    unpackers = {path.stem for path in files(AGENT) if "unpack(packed)" in path.read_text()}
+    assert unpackers == {"child"}
+    assert not any("config_parts.unpack" in path.read_text() for path in files(AGENT))
