@@ -36,6 +36,7 @@ from lvs_agent.core.orders import (
     describe_exit,
 )
 from lvs_agent.core.supervise import (
+    BFD_STATES_LIMIT,
     NAMES,
     RELOAD_NS,
     TICK_NS,
@@ -573,3 +574,13 @@ def test_reload_forgets_sessions_until_track_has_spoken_again() -> None:
     supervision.said("track", OTHER, 3)
     actions = supervision.died("health", KILLED, 4)
     assert [one for _, one in told(actions) if isinstance(one, BfdState)] == [OTHER]
+
+
+def test_no_more_sessions_are_remembered_than_there_can_be() -> None:
+    supervision = started()
+    for number in range(2 * BFD_STATES_LIMIT):
+        supervision.said("track", replace(SESSION, neighbor=f"10.1.{number // 250}.{number}"), 1)
+    supervision.said("track", replace(LOST, neighbor="10.1.0.0"), 2)
+    told_again = [word for word in told(supervision.died("health", KILLED, 3)) if "health" in word]
+    assert len(told_again) == BFD_STATES_LIMIT
+    assert ("health", replace(LOST, neighbor="10.1.0.0")) in told_again

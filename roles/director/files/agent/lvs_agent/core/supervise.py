@@ -64,6 +64,9 @@ LIMITS = {
 # News for scripts and mails that wait while the track process is being replaced: a storm of a
 # thousand changes; the oldest go first, because the last state of a thing matters most.
 UNTOLD_LIMIT = 1000
+# As many as there can be sessions in a configuration: a process that tells of more is not to fill
+# the memory of this one.
+BFD_STATES_LIMIT = 256
 
 HEARTBEAT_NS = 250 * MS
 TICK_NS = 100 * MS
@@ -193,7 +196,8 @@ class Supervision:
                 self._pools[server] = message
                 return self._pass_on(message)
             case BfdState(neighbor=neighbor) if name == TRACK:
-                self._bfd_states[neighbor] = message
+                if len(self._bfd_states) < BFD_STATES_LIMIT or neighbor in self._bfd_states:
+                    self._bfd_states[neighbor] = message
                 if self.lives[HEALTH].listening:
                     return (Tell(name=HEALTH, message=message),)
         return ()
