@@ -148,6 +148,21 @@ def test_a_new_kernel_process_is_told_everything_again(
     assert (process.verdicts("good"), process.verdicts("bad")) == ([(True, True)], [(False, True)])
 
 
+def test_a_reload_reminds_the_track_process_of_the_dead_and_of_nobody_else(
+    run: Run, web: Web, closed_port: int
+) -> None:
+    """It may hear of these virtual servers for the first time (config_parts.py)."""
+    wanted = document(good=http(web.port), bad=tcp(closed_port))
+    process = run(wanted)
+    process.until(lambda: len(process.told) == 3)
+    process.said.clear()
+    process.reconfigure(wanted, 2)
+    process.until(lambda: any(isinstance(one, Verdict) for one in process.said))
+    process.listen_for(0.3)
+    told = [one for one in process.said if isinstance(one, Verdict)]
+    assert [(one.real_server, one.up, one.repeated) for one in told] == [("bad", False, True)]
+
+
 def test_the_report_says_what_each_check_found(run: Run, web: Web, closed_port: int) -> None:
     process = run(document(good=http(web.port), bad=tcp(closed_port)))
     process.until(lambda: len(process.told) == 3)

@@ -205,7 +205,8 @@ def _left_out(entries: list[Item]) -> list[str]:
         count: sum((one.get("left_out") or {}).get(count, 0) for one in entries)
         for count in ("active", "inactive")
     }
-    return [f"      and more: {', '.join(words)}; {_connections(total)}"]
+    names = "lvsctl status --json names them"
+    return [f"      and more: {', '.join(words)}; {_connections(total)} ({names})"]
 
 
 def _sorry_servers(service: Item, in_table: dict[tuple[object, object], Item]) -> list[str]:

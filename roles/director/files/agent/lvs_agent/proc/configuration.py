@@ -61,7 +61,10 @@ def packed(loaded: Loaded, before: Loaded) -> dict[str, bytes]:
     much."""
     whole = config_parts.pack(loaded.config)
     if len(whole) > _PACKED_LIMIT:
-        message = f"makes {len(whole)} bytes, of {_PACKED_LIMIT}; divide the cluster"
+        message = (
+            f"is more than the agent's processes can hand on ({len(whole)} bytes packed, at most"
+            f" {_PACKED_LIMIT}); divide the cluster"
+        )
         raise ConfigRejected((ConfigError(path="", message=message),))
     parts = {name: config_parts.part(name, loaded.config, before.config) for name in NAMES}
     return {
