@@ -150,6 +150,13 @@ class Process:
     def lines(self) -> list[str]:
         return [f"{m.level}: {m.text}" for m in self.said if isinstance(m, LogLine)]
 
+    def passed_on(self, *, generation: int) -> list[tuple[str, bool, bool]]:
+        """What the supervisor heard of real servers: name, up, and whether it is a reminder."""
+        found = [one for one in self.said if isinstance(one, Verdict)]
+        return [
+            (one.real_server, one.up, one.repeated) for one in found if one.generation == generation
+        ]
+
     def report(self) -> dict[str, Any]:
         self.send(StatusRequest(request_id=7, brief=False))
         before = len(self.said)
