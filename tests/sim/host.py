@@ -331,6 +331,7 @@ class Host:
         assert self.process is not None
         self.disturb()
         self.world.note(f"{self.name}{number} is told to resign")
+        self._tell_clock_gap()
         outputs = self.process.step_down(number, self.local_ns())
         self._carry_out(outputs)
         self.world.watch.stepped_down(self, number)

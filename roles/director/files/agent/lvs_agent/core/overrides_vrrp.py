@@ -57,7 +57,7 @@ def strongest(overrides: Iterable[InstanceOverride | None]) -> InstanceOverride 
 
 
 def in_words(override: InstanceOverride) -> str:
-    """"given away by alice: new kernel"."""
+    """ "given away by alice: new kernel"."""
     state = override.state.replace("_", " ")
     by = f" by {override.owner}" if override.owner else ""
     return f"{state}{by}: {override.reason}" if override.reason else f"{state}{by}"
@@ -76,7 +76,7 @@ def as_report(override: InstanceOverride) -> dict[str, object]:
 
 
 def until(override: InstanceOverride) -> str:
-    """" until 2026-..." for people; nothing if it does not end by itself."""
+    """ " until 2026-..." for people; nothing if it does not end by itself."""
     return "" if override.expires_s is None else f" until {iso(override.expires_s)}"
 
 
@@ -194,7 +194,7 @@ def parties(config: Config, instance: str | None) -> tuple[tuple[str, ...], ...]
     return tuple(found)
 
 
-class OverrideBook:
+class InstanceBook:
     """All overrides, by the name of the instance; those of others wait until they come back."""
 
     def __init__(self, overrides: Iterable[InstanceOverride] = ()) -> None:
@@ -211,7 +211,7 @@ class OverrideBook:
         override = self._overrides.get(instance)
         return OverrideState.ORDINARY if override is None else OverrideState(override.state)
 
-    def set(self, instances: Iterable[str], override: InstanceOverride | None) -> OverrideBook:
+    def set(self, instances: Iterable[str], override: InstanceOverride | None) -> InstanceBook:
         """The book with `override` for each of `instances`; None: without any.
 
         Raises OverrideRefused when there are too many.
@@ -223,7 +223,7 @@ class OverrideBook:
                 book[name] = replace(override, instance=name)
         if len(book) > OVERRIDES_LIMIT:
             raise OverrideRefused(f"there are {OVERRIDES_LIMIT} overrides already; end some first")
-        return OverrideBook(book.values())
+        return InstanceBook(book.values())
 
     def expired(self, wall_s: int) -> tuple[InstanceOverride, ...]:
         """Those whose time is over."""
@@ -235,7 +235,7 @@ class OverrideBook:
 
     def renamed(
         self, before: Iterable[VrrpInstance], after: Iterable[VrrpInstance]
-    ) -> OverrideBook:
+    ) -> InstanceBook:
         """The book when `after` is the configuration: a virtual router keeps what was said of it
         under another name (`core/instances.py`)."""
         before = tuple(before)
@@ -247,7 +247,7 @@ class OverrideBook:
         for name, was in former.items():
             if (override := self._overrides.get(was)) is not None:
                 book[name] = replace(override, instance=name)
-        return OverrideBook(book.values())
+        return InstanceBook(book.values())
 
     # The file.
 
@@ -260,23 +260,23 @@ class OverrideBook:
         return json.dumps({"version": _VERSION, "instances": entries}, indent=1).encode() + b"\n"
 
 
-def decode(content: bytes) -> tuple[OverrideBook, str | None]:
+def decode(content: bytes) -> tuple[InstanceBook, str | None]:
     """The book in a file, and what is wrong with it (None: nothing); what is sound is kept."""
     if len(content) > BYTES_LIMIT:
-        return OverrideBook(), f"more than {BYTES_LIMIT} bytes"
+        return InstanceBook(), f"more than {BYTES_LIMIT} bytes"
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        return OverrideBook(), "not JSON"
+        return InstanceBook(), "not JSON"
     if not isinstance(document, dict) or document.get("version") != _VERSION:
-        return OverrideBook(), f"not of version {_VERSION}"
+        return InstanceBook(), f"not of version {_VERSION}"
     entries = document.get("instances")
     if not isinstance(entries, list) or len(entries) > OVERRIDES_LIMIT:
-        return OverrideBook(), f'"instances" is not a list of at most {OVERRIDES_LIMIT}'
+        return InstanceBook(), f'"instances" is not a list of at most {OVERRIDES_LIMIT}'
     found = [_entry(each) for each in entries]
     sound = [each for each in found if each is not None]
     wrong = len(found) - len(sound)
-    return OverrideBook(sound), f"{wrong} entries make no sense" if wrong else None
+    return InstanceBook(sound), f"{wrong} entries make no sense" if wrong else None
 
 
 def _entry(value: object) -> InstanceOverride | None:

@@ -82,7 +82,7 @@ class Ha(Child):
             restarted=start.restarted,
         )
         self._match_stack()
-        for override in start.overrides:
+        for override in start.instance_overrides:
             self._do(self._stack.override(override, now_ns))
         self._arm_all()  # a start may be delayed
 
@@ -122,6 +122,7 @@ class Ha(Child):
                 self._do(self._stack.override(message, self.loop.now_ns()))
             case StepDown(instance=name):
                 if name in self._routers:
+                    self._note_clock_gap()
                     # Nobody resigns for a master whose advert is already here.
                     for sibling in self._stack.siblings(name):
                         self._wire.drain(sibling)

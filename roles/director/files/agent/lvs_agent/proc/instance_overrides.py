@@ -18,7 +18,7 @@ from lvs_agent.core.messages import InstanceEvent, InstanceOverride, InstanceSta
 from lvs_agent.core.model import Config
 from lvs_agent.core.overrides_vrrp import (
     BYTES_LIMIT,
-    OverrideBook,
+    InstanceBook,
     OverrideRefused,
     OverrideState,
     Wish,
@@ -45,7 +45,7 @@ Party = tuple[str, ...]
 class _Order:
     """One request to give parties away, until all of them are done."""
 
-    def __init__(self, answer: Answer, names: list[str], before: OverrideBook) -> None:
+    def __init__(self, answer: Answer, names: list[str], before: InstanceBook) -> None:
         self.answer = answer
         self.names = names
         self.before = before
@@ -62,7 +62,7 @@ class InstanceOverrides:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._path = supervisor.settings.state_directory / NAME
-        self.book, self._wrong = own_file.read(self._path, BYTES_LIMIT, decode, OverrideBook())
+        self.book, self._wrong = own_file.read(self._path, BYTES_LIMIT, decode, InstanceBook())
         if self._wrong is not None:
             supervisor.journal.write("error", f"overrides of instances: {self._wrong}")
         self._orders: list[_Order] = []
@@ -248,12 +248,12 @@ class InstanceOverrides:
 
     # Keeping and telling.
 
-    def _keep(self, book: OverrideBook) -> None:
+    def _keep(self, book: InstanceBook) -> None:
         """On disk first. Raises OSError with everything as it was."""
         own_file.write(self._path, book.encode(), durable=True)
         self.book, self._wrong = book, None
 
-    def _tell(self, names: Iterable[str], before: OverrideBook, why: str = "") -> None:
+    def _tell(self, names: Iterable[str], before: InstanceBook, why: str = "") -> None:
         """ha, the journal and those who are notified, of what is different for these instances."""
         supervisor = self._supervisor
         states = supervisor.supervision.instance_states

@@ -71,7 +71,7 @@ class Operator:
             doing = "reloading" if supervision.reloading else "stopping"
             client.reply(failure(f"the agent is {doing}; try again"))
             return
-        self._supervisor.overrides.serve(request.arguments, client.reply)
+        self._supervisor.instance_overrides.serve(request.arguments, client.reply)
 
     # Status.
 
@@ -129,7 +129,7 @@ class Operator:
             )
         if self._unconfirmed:
             warnings.append(f"the last reload is not confirmed by {', '.join(self._unconfirmed)}")
-        warnings += self._supervisor.overrides.warnings()
+        warnings += self._supervisor.instance_overrides.warnings()
         for name, life in self._supervisor.supervision.lives.items():
             if life.state is not ProcessState.RUNNING:
                 times = f" (failed {life.failures_in_a_row} times)" * (life.failures_in_a_row > 0)
@@ -176,7 +176,7 @@ class Operator:
         )
         supervisor.journal.write("info", f"applying configuration {supervision.generation}")
         supervisor.execute(actions)
-        supervisor.overrides.reconfigured(before)
+        supervisor.instance_overrides.reconfigured(before)
 
     def _reject(self, errors: tuple[ConfigError, ...], answer: Answer) -> None:
         supervisor = self._supervisor

@@ -113,7 +113,7 @@ class Supervisor:
         self.boards = {
             brief: StatusBoard(self.loop, self.tell, brief=brief) for brief in (False, True)
         }
-        self.overrides = InstanceOverrides(self)
+        self.instance_overrides = InstanceOverrides(self)
         self.operator = Operator(self)
         self._mains = mains
         self._children: dict[str, _ChildProcess] = {}
@@ -131,7 +131,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # children share these pages; a collection would write into all of them
         self.loop.add_reader(self._signals.fileno(), self._signalled)
-        self.overrides.begin()
+        self.instance_overrides.begin()
         now_ns = self.loop.now_ns()
         self.execute(self.supervision.begin(now_ns))
         self.loop.call_at(now_ns + TICK_NS, self._tick)
@@ -215,7 +215,7 @@ class Supervisor:
             restarted=action.restarted,
             adopt=action.adopt,
             pools=action.pools,
-            overrides=self.overrides.for_birth() if name == HA else (),
+            instance_overrides=self.instance_overrides.for_birth() if name == HA else (),
         )
         main = getattr(self._mains, name)
         kept = {theirs.fileno(), self._lock, *(end.fileno() for end in peers)}
@@ -247,7 +247,7 @@ class Supervisor:
             case _:
                 self.execute(self.supervision.said(name, message, self.loop.now_ns()))
                 if isinstance(message, InstanceState | MasterHeard):
-                    self.overrides.look()
+                    self.instance_overrides.look()
 
     def _channel_lost(self, name: str, reason: str) -> None:
         self.execute(self.supervision.channel_lost(name, reason, self.loop.now_ns()))
@@ -305,7 +305,7 @@ class Supervisor:
     def stop(self) -> None:
         """Begin the stop sequence."""
         self.notifier.send("STOPPING=1", "STATUS=handing over and stopping")
-        self.overrides.stopping()
+        self.instance_overrides.stopping()
         self.execute(self.supervision.stop(self.loop.now_ns()))
 
     def uptime_s(self, since_ns: int) -> float:
