@@ -131,7 +131,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # children share these pages; a collection would write into all of them
         self.loop.add_reader(self._signals.fileno(), self._signalled)
-        self.instance_overrides.begin()
+        self.instance_overrides.keep_looking()
         now_ns = self.loop.now_ns()
         self.execute(self.supervision.begin(now_ns))
         self.loop.call_at(now_ns + TICK_NS, self._tick)
