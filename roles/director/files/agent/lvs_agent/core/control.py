@@ -29,13 +29,25 @@ class Verb(StrEnum):
     SUMMARY = "summary"  # the status without what nobody reads, when there are thousands
     CONFIG = "config"
     RELOAD = "reload"
+    FAILOVER = "failover"  # give VRRP instances away, hold them, or neither any more
 
 
-WRITING = frozenset({Verb.RELOAD})
+WRITING = frozenset({Verb.RELOAD, Verb.FAILOVER})
 
 # What a verb takes: each argument with the types of its values. Whether one is there, and what its
 # value means, is for the verb to say.
-ARGUMENTS: dict[Verb, dict[str, tuple[type, ...]]] = {}
+ARGUMENTS: dict[Verb, dict[str, tuple[type, ...]]] = {
+    Verb.FAILOVER: {
+        "state": (str,),
+        "instance": (str, type(None)),
+        "owner": (str, type(None)),
+        "reason": (str, type(None)),
+        "expires_s": (int, type(None)),
+        "timeout_s": (int, type(None)),
+        "force": (bool,),
+        "check": (bool,),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
