@@ -123,6 +123,46 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
             "description": ["Forwarding methods to try out."],
         },
     ),
+    "director_hand_over": (
+        "{{ groups['lvs_directors'] | default([]) | length > 1 }}",
+        {
+            "type": "bool",
+            "description": [
+                "Before the running agent is restarted, give its instances to another director, and"
+                " stand aside until the agent is healthy again. The role fails before it changes"
+                " anything if no other director takes them. Default is true with more than one"
+                " director."
+            ],
+        },
+    ),
+    "director_hand_over_timeout": (
+        30,
+        {
+            "type": "int",
+            "description": ["How many seconds another director may take to become master."],
+        },
+    ),
+    "director_claim_expires": (
+        300,
+        {
+            "type": "int",
+            "description": [
+                "After how many seconds a director that stands aside for this role takes part in"
+                " elections again by itself, because the run that wanted it is dead. Another run"
+                " waits as long for its turn."
+            ],
+        },
+    ),
+    "director_stable_for": (
+        3,
+        {
+            "type": "int",
+            "description": [
+                "After a restart, for how many seconds all must have been well, virtual servers"
+                " that had their quorum before among it, or the role goes back to what ran before."
+            ],
+        },
+    ),
     "director_settle_timeout": (
         60,
         {
@@ -162,6 +202,16 @@ def argument_specs() -> str:
                 "description": [
                     "Prepares the host and unpacks the agent, without making it the current release"
                     " and without touching a running one."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "rollback": {
+                "short_description": "Go back to the release of the agent from before",
+                "description": [
+                    "Puts back the release and unit that ran before the release last changed, and"
+                    " keeps the configuration. Hands over first, as for any other release."
                 ],
                 "author": ["The lvs.cluster developers"],
                 "version_added": "0.1.0",
