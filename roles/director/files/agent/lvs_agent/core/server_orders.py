@@ -47,21 +47,21 @@ class Asked:
 
 
 def asked(arguments: Mapping[str, object], config: Config) -> Asked | str:
-    """The meaning of arguments as `WHICH` or `SET` have them, or what is wrong with them."""
+    """The meaning of arguments as `WHICH` or `SET` have them, or what is wrong with them. To ask of
+    somebody who is not there is nothing wrong; to order something is."""
     virtual_server = arguments.get("virtual_server")
     wanted = str(arguments.get("real_server") or "")
     if not wanted:
         return "real_server is missing: its name, its address, or address:port"
-    if virtual_server is not None and virtual_server not in {
-        server.name for server in config.virtual_servers
-    }:
-        return f"there is no virtual server {str(virtual_server)[:80]!r}; lvsctl status names them"
-    targets = _targets(config, None if virtual_server is None else str(virtual_server), wanted)
-    if not targets:
-        behind = "" if virtual_server is None else f" of virtual server {virtual_server!r}"
-        return f"there is no real server {wanted[:80]!r}{behind}; lvsctl status names them"
+    name = None if virtual_server is None else str(virtual_server)
+    targets = _targets(config, name, wanted)
     if "state" not in arguments:
         return Asked(targets=targets)
+    if name is not None and all(server.name != name for server in config.virtual_servers):
+        return f"there is no virtual server {name[:80]!r}; lvsctl status names them"
+    if not targets:
+        behind = "" if name is None else f" of virtual server {name!r}"
+        return f"there is no real server {wanted[:80]!r}{behind}; lvsctl status names them"
     order = _order(arguments)
     if isinstance(order, str):
         return order
