@@ -156,7 +156,10 @@ def main() -> int:
         track=lambda s, a, start: child_main("track", s, [a], start),
     )
     settings = Settings(
-        config_path=sys.argv[1], runtime_directory=directory, environment=dict(os.environ)
+        config_path=sys.argv[1],
+        runtime_directory=directory,
+        state_directory=directory / "state",
+        environment=dict(os.environ),
     )
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if faulty("ha") == "born-late":

@@ -22,6 +22,7 @@ from lvs_agent.core.messages import (
     InstanceEvent,
     InstanceState,
     Message,
+    OverrideChange,
     PoolChange,
     ProcessDied,
     ProcessRestarted,
@@ -201,6 +202,10 @@ class Supervision:
                 if self.lives[HEALTH].listening:
                     return (Tell(name=HEALTH, message=message),)
         return ()
+
+    def operator_said(self, change: OverrideChange) -> tuple[Action, ...]:
+        """A real server was taken out by hand, or put back: news as any other."""
+        return self._pass_on(change)
 
     def _pass_on(self, news: Message) -> tuple[Action, ...]:
         """Tell the track process, or keep it for the next one."""

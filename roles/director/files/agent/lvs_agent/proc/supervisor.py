@@ -25,7 +25,7 @@ from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
 from lvs_agent.adapters.signals import SignalQueue
-from lvs_agent.core.messages import LogLine, Message, StatusReply
+from lvs_agent.core.messages import LogLine, Message, OverridesReport, StatusReply
 from lvs_agent.core.orders import (
     Abort,
     Action,
@@ -55,6 +55,8 @@ from lvs_agent.proc.control_server import ControlServer
 from lvs_agent.proc.fork import Forked, Room, fork, reap
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.operator import Operator
+from lvs_agent.proc.override_book import OverrideBook
+from lvs_agent.proc.server_orders import ServerOrders
 from lvs_agent.proc.status import StatusBoard
 
 CAPABILITIES = {
@@ -85,10 +87,11 @@ class Mains:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where the supervisor works; `config_path` None: there is no file to reload."""
+    """Where the supervisor works; what is in `state_directory` survives a boot."""
 
     config_path: str
     runtime_directory: Path
+    state_directory: Path
     environment: dict[str, str]
 
 
@@ -112,6 +115,8 @@ class Supervisor:
             brief: StatusBoard(self.loop, self.tell, brief=brief) for brief in (False, True)
         }
         self.operator = Operator(self)
+        self.overrides = OverrideBook(self, settings.state_directory)
+        self.orders = ServerOrders(self, self.overrides)
         self._mains = mains
         self._children: dict[str, _ChildProcess] = {}
         self._exit_status = 0
@@ -133,6 +138,7 @@ class Supervisor:
         self.loop.call_at(now_ns + TICK_NS, self._tick)
         self._feed_watchdog()
         self.operator.keep_status_line()
+        self.overrides.keep_looking()
         self.loop.run()
         self._control.close()
         control_socket.remove(self.settings.runtime_directory)
@@ -211,6 +217,7 @@ class Supervisor:
             restarted=action.restarted,
             adopt=action.adopt,
             pools=action.pools,
+            overrides=self.overrides.entries if name == KERNEL else (),
         )
         main = getattr(self._mains, name)
         kept = {theirs.fileno(), self._lock, *(end.fileno() for end in peers)}
@@ -239,6 +246,8 @@ class Supervisor:
                 self.journal.write(level, f"{name}: {text}")
             case StatusReply():
                 self.boards[message.brief].replied(name, message)
+            case OverridesReport() if name == KERNEL:
+                self.orders.said(message)
             case _:
                 self.execute(self.supervision.said(name, message, self.loop.now_ns()))
 
