@@ -25,8 +25,6 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Proble
 from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import SECTIONS
 
 _AGENT = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "director", "files", "agent")
-# Options of the inventory alone: they are in a document only if nothing could be derived.
-_UNDERIVED = (".priority", ".priority_order", ".unicast_peer")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -94,23 +92,24 @@ def _of_the_checker(
             # A real server without an address: the rules know the hosts.
             if where.endswith(".ip") and where.removesuffix(".ip") in told:
                 continue
-            # What could not be derived is still in the document as it was said.
-            if where in told and where.endswith(_UNDERIVED):
+            # Peers that cannot be derived: the document still says `auto`, in keepalived's shape.
+            if where.removesuffix(".address") in told and ".unicast_peer" in where:
                 continue
-            found.append(Problem(where=where, message=message + _hint(cluster, director, path)))
+            found.append(
+                Problem(where=where, message=message + _hint(cluster, director, path, where))
+            )
     return found
 
 
-def _hint(cluster: Cluster, director: str, path: str) -> str:
+def _hint(cluster: Cluster, director: str, path: str, where: str) -> str:
     """For who takes a section in host_vars to be merged with that of the group."""
     section = path.partition(".")[0]
-    if section not in SECTIONS or _locate.is_shared(cluster, director, section):
-        return ""
-    if _locate.matched(cluster.variable(director, "host"), path):
-        return ""
-    if not any(cluster.variable(each, section) for each in cluster.directors if each != director):
+    if section not in SECTIONS:
         return ""
     name = cluster.variable_name(director, section)
+    others = [cluster.variable(each, section) for each in cluster.directors if each != director]
+    if not where.startswith(f"host_vars {director}: {name}") or not any(others):
+        return ""
     return (
         f"; {name} of a host replaces that of its group as a whole: what differs on {director}"
         f" belongs into lvs_host.{section}"

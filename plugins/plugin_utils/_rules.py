@@ -257,8 +257,9 @@ def _nameless(
     """A real server without an address whose name looks like that of a host."""
     if document["virtual_servers"][server]["real_servers"][real.name].get("ip") is None:
         hint = suggestion(real.name, cluster.real_servers)
+        where = f" of cluster {cluster.name}" if cluster.name else ""
         yield Problem(
             where=locate(cluster, director, real.path),
             message=f"has no ip, and {real.name} is no host with an lvs_address in"
-            f" lvs_real_servers{hint}",
+            f" lvs_real_servers{where}{hint}",
         )

@@ -58,9 +58,14 @@ def wanted(draft: Mapping[str, Any]) -> bool:
 def make(drafts: Mapping[str, Mapping[str, Any]], sites: Mapping[str, Site]) -> Plan:
     """The plan for all directors of one cluster, which are in the inventory's order.
 
-    `drafts` are their merged documents. A plan that misses something has no value for it.
+    `drafts` are their merged documents. Where something is missing, what is left of it holds, so
+    that one mistake is told once.
     """
     plan = Plan()
+
+    def missing(director: str, path: str, message: str) -> None:
+        plan.missing.append(Underivable(director=director, path=path, message=message))
+
     if not any(wanted(draft) for draft in drafts.values()):
         return plan
     views = {
@@ -74,24 +79,22 @@ def make(drafts: Mapping[str, Mapping[str, Any]], sites: Mapping[str, Site]) -> 
                 continue
             derived = plan.derived.setdefault(director, {}).setdefault(name, {})
             path = f"vrrp_instances.{name}"
-            if ORDER in values:
+            if values.get("priority", AUTO if ORDER in values else None) == AUTO:
+                listed, wrong = _order(values.get(ORDER), list(drafts))
                 derived[ORDER] = None
-            try:
-                if values.get("priority", AUTO if ORDER in values else None) == AUTO:
-                    listed = _order(values.get(ORDER), list(drafts))
+                if wrong:
+                    missing(director, f"{path}.{ORDER}", wrong)
+                try:
                     derived["priority"] = priority(listed.index(director), len(listed))
-            except ValueError as error:
-                plan.missing.append(
-                    Underivable(director=director, path=f"{path}.{ORDER}", message=str(error))
-                )
+                except ValueError as error:
+                    missing(director, f"{path}.priority", str(error))
+            elif ORDER in values:
+                derived[ORDER] = None  # of the group, and the host says a number
             if values.get("unicast_peer") == AUTO:
                 try:
                     derived |= _unicast(views, sites, director, name)
                 except ValueError as error:
-                    path = f"{path}.unicast_peer"
-                    plan.missing.append(
-                        Underivable(director=director, path=path, message=str(error))
-                    )
+                    missing(director, f"{path}.unicast_peer", str(error))
     return plan
 
 
@@ -124,18 +127,17 @@ def priority(position: int, directors: int) -> int:
     return first - step * position
 
 
-def _order(preferred: Any, directors: list[str]) -> list[str]:
-    """All `directors`, the `preferred` ones first. Raises ValueError."""
+def _order(preferred: Any, directors: list[str]) -> tuple[list[str], str]:
+    """All `directors`, the `preferred` ones first; and what is wrong with those."""
     listed = [preferred] if isinstance(preferred, str) else preferred
     if listed is None:
-        return directors
+        return directors, ""
     if not isinstance(listed, list):
-        raise ValueError(f"must be a list of directors, such as [{directors[-1]}]")
+        return directors, f"must be a list of directors, such as [{directors[-1]}]"
     unknown = [str(each) for each in listed if each not in directors]
-    if unknown:
-        known = ", ".join(directors)
-        raise ValueError(f"{', '.join(unknown)} is no director of this cluster ({known})")
-    return list(dict.fromkeys((*listed, *directors)))
+    known = [each for each in listed if each in directors]
+    wrong = f"{', '.join(unknown)} is no director of this cluster ({', '.join(directors)})"
+    return list(dict.fromkeys((*known, *directors))), wrong if unknown else ""
 
 
 def _unicast(
