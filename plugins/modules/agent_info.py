@@ -69,29 +69,9 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _status
 
 _POLL_S = 0.25
-
-
-def unsettled(status: dict[str, Any]) -> list[str]:
-    """What is not yet as it should be; empty when the agent is settled."""
-    found: list[str] = []
-    processes = status.get("agent", {}).get("processes", {})
-    for name, process in processes.items() if isinstance(processes, dict) else ():
-        state = process.get("state") if isinstance(process, dict) else process
-        if state not in (None, "running", "ready"):
-            found.append(f"process {name} is {state}")
-    for instance in status.get("instances", []):
-        state = instance.get("state")
-        if state == "MASTER" or (
-            state == "BACKUP" and (instance.get("master") or {}).get("address")
-        ):
-            continue
-        reason = f" ({instance['reason']})" if instance.get("reason") else ""
-        known = "" if state != "BACKUP" else " and knows no master"
-        found.append(f"instance {instance.get('name')} is {state}{known}{reason}")
-    return found
 
 
 def wait(path: str, timeout_s: float) -> tuple[dict[str, Any], list[str]]:
@@ -101,7 +81,7 @@ def wait(path: str, timeout_s: float) -> tuple[dict[str, Any], list[str]]:
         status: dict[str, Any] = {}
         try:
             status = _agent.request("status", path)
-            wrong = unsettled(status)
+            wrong = _status.unsettled(status)
         except (_agent.AgentUnreachable, _agent.AgentRefused) as error:
             wrong = [str(error)]
         if not wrong or time.monotonic() >= deadline:

@@ -16,8 +16,9 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _real_server,
     _view,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster
 from ansible_collections.lvs.cluster.plugins.plugin_utils._forwarding import Address
+from ansible_collections.lvs.cluster.plugins.plugin_utils._locate import locate
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 from ansible_collections.lvs.cluster.plugins.plugin_utils._real_server import Director, Use
 
@@ -177,8 +178,9 @@ def _balancing_itself(cluster: Cluster, director: Director) -> Iterator[Problem]
                 f" {instance} is backup; put the instances into one of vrrp_sync_groups",
             )
     if str(cluster.variable(director.name, "ipvs_sysctls", {}).get("backup_only", 1)) == "0":
+        variable = cluster.variable_name(director.name, "ipvs_sysctls")
         yield Problem(
-            where=f"group_vars: {cluster.variable_name(director.name, 'ipvs_sysctls')}.backup_only",
+            where=f"{cluster.shared}: {variable}.backup_only",
             message=f"must not be 0: {director.name} is a director and a real server, and would"
             " balance again what another director sends it",
         )

@@ -28,14 +28,24 @@ _SEE = "Its options are in C(docs/options.md)."
 
 # The role's own variables, which the agent knows nothing of.
 _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "director_group": (
+        "{{ lvs_group | default({}) }}",
+        {
+            "type": "dict",
+            "description": [
+                "What differs for a group of directors, such as one of several clusters. A mapping"
+                " with the names above, such as C(vrrp_instances), without their prefix. It is"
+                " merged over them; mappings merge, anything else replaces, null removes."
+            ],
+        },
+    ),
     "director_host": (
         "{{ lvs_host | default({}) }}",
         {
             "type": "dict",
             "description": [
-                "What differs on this director. A mapping with the names above, such as"
-                " C(vrrp_instances), without their prefix. It is merged over the variables of the"
-                " group; mappings merge, anything else replaces, null removes."
+                "What differs on this director, in the same form. It is merged over the variables"
+                " of the group and over O(director_group)."
             ],
         },
     ),
