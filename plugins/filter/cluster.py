@@ -10,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _cluster,
     _document,
+    _firewall_rules,
     _forwarding,
     _host_needs,
     _real_server,
@@ -131,6 +132,19 @@ def director_sysctls(
     return _host_needs.sysctls(director, _cluster.plain(ipvs or {}), _cluster.plain(own or {}))
 
 
+def director_firewall_rules(
+    director: str,
+    groups: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    further: Iterable[str] = (),
+) -> list[dict[str, Any]]:
+    """Who may send `director` what the agent and IPVS listen to."""
+    try:
+        return _firewall_rules.rules(_cluster.collect(groups, hostvars), str(director), further)
+    except _firewall_rules.UnknownPeer as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 def rolling_order(
     hosts: Iterable[str], groups: Mapping[str, Any], hostvars: Mapping[str, Any]
 ) -> list[str]:
@@ -159,12 +173,18 @@ def vrrp_interfaces(document: Mapping[str, Any]) -> list[str]:
     return _cluster.vrrp_interfaces(_cluster.plain(document))
 
 
+def vmac_interfaces(document: Mapping[str, Any]) -> list[str]:
+    """The network interfaces that the agent makes for the VRRP instances of `document`."""
+    return _cluster.vmac_interfaces(_cluster.plain(document))
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "director_document": director_document,
+            "director_firewall_rules": director_firewall_rules,
             "director_sysctls": director_sysctls,
             "host_addresses": host_addresses,
             "kernel_modules": kernel_modules,
@@ -173,6 +193,7 @@ class FilterModule:
             "rolling_order": rolling_order,
             "script_users": script_users,
             "tracks_processes": tracks_processes,
+            "vmac_interfaces": vmac_interfaces,
             "vrrp_interfaces": vrrp_interfaces,
             "vrrp_plan": vrrp_plan,
         }

@@ -55,7 +55,7 @@ def _lines(value: Any, earlier: Any, depth: int) -> list[str]:
             if name in SECRET_OPTIONS:
                 changed = earlier is not None and item != before
                 lines.append(f"{indent}{name}: {HIDDEN_NEW if changed else HIDDEN}")
-            elif isinstance(item, dict | list) and item:
+            elif isinstance(item, (dict, list)) and item:
                 lines.append(f"{indent}{_scalar(name)}:")
                 lines += _lines(item, before, depth + 1)
             else:

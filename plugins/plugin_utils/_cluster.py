@@ -260,6 +260,11 @@ def vrrp_interfaces(each: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in names if name is not None and name not in made)
 
 
+def vmac_interfaces(each: Mapping[str, Any]) -> list[str]:
+    """Interfaces that the agent makes on the host, sorted."""
+    return sorted({view.vmac for view in _view.instances("", each)} - {None})
+
+
 def rolling_order(cluster: Cluster, directors: Iterable[str] | None = None) -> list[str]:
     """Directors in the order to touch them: whoever is master of most instances comes last.
 

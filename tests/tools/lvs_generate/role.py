@@ -61,10 +61,60 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "director_python": (
-        "/usr/bin/python3",
+        "auto",
         {
             "type": "path",
-            "description": ["Python interpreter of the agent on the director, 3.11 or later."],
+            "description": [
+                "Python interpreter of the agent on the director, 3.11 or later. With V(auto) it is"
+                " C(/usr/bin/python3) where that is new enough, else the first of"
+                " C(/usr/bin/python3.11) and on; where there is none, the role says which package"
+                " has one."
+            ],
+        },
+    ),
+    "director_install_packages": (
+        False,
+        {
+            "type": "bool",
+            "description": [
+                "Install the packages of the distribution that bring what a director lacks."
+                " Otherwise the role only says which."
+            ],
+        },
+    ),
+    "director_network_drop_ins": (
+        True,
+        {
+            "type": "bool",
+            "description": [
+                "Where systemd-networkd or NetworkManager runs, tell it by a drop-in file to leave"
+                " alone the addresses, routes, rules and interfaces of the agent."
+            ],
+        },
+    ),
+    "director_firewall": (
+        "none",
+        {
+            "type": "str",
+            "choices": ["none", "nftables", "firewalld", "ufw", "auto"],
+            "description": [
+                "Whether, and by what, VRRP, AH, BFD and the synchronisation of IPVS are let in"
+                " from the other directors only. V(nftables) is a table of its own, which drops the"
+                " rest. V(firewalld) and V(ufw) get rules that let them in; the rest is refused by"
+                " what these refuse anyway. V(auto) is the one of those two that is in force, else"
+                " nftables. V(none) leaves firewalls alone, and takes back what the role did."
+            ],
+        },
+    ),
+    "director_firewall_peers": (
+        [],
+        {
+            "type": "list",
+            "elements": "str",
+            "description": [
+                "Addresses, or networks, of VRRP routers that are peers but not in the inventory,"
+                " such as a keepalived."
+            ],
         },
     ),
     "director_releases_kept": (
@@ -231,6 +281,16 @@ def argument_specs() -> str:
                 "short_description": "See from a director whether real servers are prepared",
                 "description": [
                     "Changes nothing. Fails saying which real server does what it must not."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "remove": {
+                "short_description": "Take the agent off a director",
+                "description": [
+                    "Stops the agent, which hands over first, and leaves the host as it was before"
+                    " the role. Kernel modules stay loaded until a reboot."
                 ],
                 "author": ["The lvs.cluster developers"],
                 "version_added": "0.1.0",
