@@ -37,24 +37,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             }
         )
         try:
-            cluster = _cluster.collect(task_vars["groups"], task_vars["hostvars"])
+            whole = _cluster.collect(task_vars["groups"], task_vars["hostvars"])
         except AnsibleError as error:
             return {**result, "failed": True, "msg": f"a variable cannot be resolved: {error}"}
-        hostvars = task_vars["hostvars"]
-        seen = gathered(cluster, hostvars, arguments["hosts"], arguments["seen"])
-        found = _health.judge(seen)
-        for host in arguments["hosts"]:
-            for variable in arguments["verified"]:
-                found.problems += tried(host, _cluster.plain(hostvars[host].get(variable)))
+        registered = Registered(task_vars["hostvars"], arguments["hosts"])
+        seen = registered.sights(arguments["seen"])
+        parts = [gathered(each, seen) for each in _cluster.clusters(whole)]
+        found = _health.Findings()
+        for part in parts:
+            found.add(_health.judge(part))
+        found.problems += registered.trials(arguments["verified"])
         at = datetime.now(UTC).isoformat(timespec="seconds")
         result |= {
             "changed": False,
             "healthy": not found.problems,
             "problems": found.problems,
             "notes": found.notes,
-            "facts": _report.facts(seen, found, at),
-            "markdown": _report.markdown(seen, found, at),
-            "msg": message(found, seen),
+            "facts": _report.facts(parts, found, at),
+            "markdown": _report.markdown(parts, found, at),
+            "msg": message(found, parts),
         }
         if found.problems and arguments["require"]:
             del result["facts"], result["markdown"]  # the message is what is to be read
@@ -62,17 +63,41 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result
 
 
-def gathered(
-    cluster: _cluster.Cluster, hostvars: Mapping[str, Any], hosts: list[str], variable: str
-) -> _health.Seen:
-    """What `variable`, a registered result of each of `hosts`, tells."""
-    sights = {host: sight(_cluster.plain(hostvars[host].get(variable))) for host in hosts}
-    directors = [name for name in cluster.directors if name in sights]
+class Registered:
+    """Results that tasks of this play have registered on `hosts`."""
+
+    def __init__(self, hostvars: Mapping[str, Any], hosts: list[str]) -> None:
+        self._hostvars = hostvars
+        self._hosts = hosts
+
+    def sights(self, variable: str) -> dict[str, _health.Sight]:
+        """Of `host_info`, of each host."""
+        return {host: sight(self._of(host, variable)) for host in self._hosts}
+
+    def trials(self, variables: list[str]) -> list[str]:
+        """What is wrong by the other tasks."""
+        found = [tried(host, self._of(host, name)) for host in self._hosts for name in variables]
+        return [problem for each in found for problem in each]
+
+    def _of(self, host: str, variable: str) -> Any:
+        return _cluster.plain(self._hostvars[host].get(variable))
+
+
+def gathered(cluster: _cluster.Cluster, sights: Mapping[str, _health.Sight]) -> _health.Seen:
+    """The part of `sights` that is of `cluster`."""
+    documents = _cluster.documents(cluster)
     return _health.Seen(
-        directors={name: sights[name] for name in directors},
+        name=cluster.name,
+        directors={name: sights[name] for name in cluster.directors if name in sights},
         real_servers={name: sights[name] for name in cluster.real_servers if name in sights},
-        expected={name: expected(cluster, name) for name in cluster.directors},
-        complete=len(directors) == len(cluster.directors),
+        expected={
+            name: _health.Expected(
+                config_sha256=_text.document_sha256(document),
+                addresses=tuple(str(each) for each in _cluster.addresses_of(cluster, name)),
+            )
+            for name, document in documents.items()
+        },
+        complete=all(name in sights for name in cluster.directors),
     )
 
 
@@ -103,27 +128,28 @@ def _words(message: Any) -> str:
     return " ".join(str(message or "nothing told").split())
 
 
-def expected(cluster: _cluster.Cluster, director: str) -> _health.Expected:
-    """What the inventory says of a director."""
-    document = _cluster.document(cluster, director)
-    return _health.Expected(
-        config_sha256=_text.document_sha256(document),
-        addresses=tuple(str(each) for each in _cluster.addresses_of(cluster, director)),
-    )
-
-
-def message(found: _health.Findings, seen: _health.Seen) -> str:
+def message(found: _health.Findings, parts: list[_health.Seen]) -> str:
     """All of it as one text."""
     notes = [f"  note: {each}" for each in found.notes]
-    count = len(found.problems)
-    if not count:
-        instances = {each["name"] for s in seen.directors.values() for each in s.part("instances")}
-        services = {each["name"] for s in seen.directors.values() for each in s.part("services")}
-        head = (
-            f"The cluster is healthy: {len(seen.directors)} directors, {len(instances)} instances, "
-            f"{len(services)} virtual servers, {len(seen.real_servers)} real servers."
-        )
-    else:
-        head = f"The cluster has {count} problem{'' if count == 1 else 's'}:"
     problems = [f"  {number}. {each}" for number, each in enumerate(found.problems, 1)]
-    return "\n".join([head, *problems, *notes])
+    count = len(problems)
+    if count:
+        return "\n".join([f"There {_is(count, 'problem')}:", *problems, *notes])
+    directors = [each for part in parts for each in part.directors.values()]
+    instances = {(p.name, each["name"]) for p in parts for each in p.all("instances")}
+    services = {(p.name, each["name"]) for p in parts for each in p.all("services")}
+    real_servers = {name for part in parts for name in part.real_servers}
+    told = [
+        _health.counted(len(listed), noun)
+        for listed, noun in (
+            (directors, "director"),
+            (instances, "instance"),
+            (services, "virtual server"),
+            (real_servers, "real server"),
+        )
+    ]
+    return "\n".join([f"All is well: {', '.join(told)}.", *notes])
+
+
+def _is(count: int, noun: str) -> str:
+    return f"{'is' if count == 1 else 'are'} {_health.counted(count, noun)}"

@@ -94,6 +94,11 @@ def _planned(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def directors_of(host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
+    """The directors that `host` has to do with."""
+    return _cluster.directors_of(_cluster.collect(groups, hostvars), str(host))
+
+
 def host_addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
     """The cluster addresses of each of `hosts` that has any."""
     listed = [str(host) for host in hosts]
@@ -186,6 +191,7 @@ class FilterModule:
             "director_document": director_document,
             "director_firewall_rules": director_firewall_rules,
             "director_sysctls": director_sysctls,
+            "directors_of": directors_of,
             "host_addresses": host_addresses,
             "kernel_modules": kernel_modules,
             "real_server_needs": real_server_needs,

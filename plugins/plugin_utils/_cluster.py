@@ -200,6 +200,16 @@ def document(cluster: Cluster, director: str) -> dict[str, Any]:
     return documents(cluster)[director]
 
 
+def directors_of(whole: Cluster, host: str) -> list[str]:
+    """The directors that `host` has to do with: of a director those of its cluster, itself among
+    them; of a real server those that send it anything."""
+    if host in whole.directors:
+        return list(of_director(whole, host).directors)
+    addresses = addresses_of(whole, host)
+    found = [each for cluster in clusters(whole) for each in directors(cluster)]
+    return [each.name for each in found if any(_real_server.uses([each], addresses))]
+
+
 def real_server_addresses(cluster: Cluster) -> dict[str, list[str]]:
     """The cluster addresses of every host of the real servers' group that has any."""
     addresses = {

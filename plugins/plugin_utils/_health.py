@@ -45,12 +45,19 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The cluster. `complete`: every director of the inventory was looked at, or tried."""
+    """A cluster. `name` as in the inventory, empty if it is the only one. `complete`: every director
+    of it was looked at, or tried."""
 
+    name: str = ""
     directors: Mapping[str, Sight]
     real_servers: Mapping[str, Sight] = field(default_factory=dict)
     expected: Mapping[str, Expected] = field(default_factory=dict)
     complete: bool = True
+
+    def all(self, part: str) -> Iterator[Mapping[str, Any]]:
+        """A list in the status, of all directors."""
+        for sight in self.directors.values():
+            yield from sight.part(part)
 
 
 @dataclass(slots=True)
@@ -59,6 +66,11 @@ class Findings:
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, other: Findings) -> None:
+        """Those of another cluster. A host that belongs to both is told once."""
+        self.problems += [each for each in other.problems if each not in self.problems]
+        self.notes += [each for each in other.notes if each not in self.notes]
 
 
 def judge(seen: Seen) -> Findings:
@@ -271,6 +283,11 @@ def _differences(service: str, holders: Mapping[str, Mapping[str, Any]]) -> Iter
 
 def _each(values: Mapping[str, str]) -> str:
     return ", ".join(f"{value} on {name}" for name, value in values.items())
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 director`, `2 directors`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(names: list[str]) -> str:

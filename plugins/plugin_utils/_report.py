@@ -27,8 +27,8 @@ def redacted(value: Any) -> Any:
     return [redacted(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def facts(seen: _health.Seen, found: _health.Findings, at: str) -> dict[str, Any]:
-    """The same for programs."""
+def facts(parts: list[_health.Seen], found: _health.Findings, at: str) -> dict[str, Any]:
+    """All that was seen, for programs. `parts`: one of each cluster."""
 
     def hosts(sights: Mapping[str, _health.Sight]) -> dict[str, Any]:
         return {
@@ -41,49 +41,57 @@ def facts(seen: _health.Seen, found: _health.Findings, at: str) -> dict[str, Any
         "healthy": not found.problems,
         "problems": found.problems,
         "notes": found.notes,
-        "directors": hosts(seen.directors),
-        "real_servers": hosts(seen.real_servers),
+        "clusters": [
+            {
+                "name": part.name,
+                "directors": hosts(part.directors),
+                "real_servers": hosts(part.real_servers),
+            }
+            for part in parts
+        ],
     }
 
 
-def markdown(seen: _health.Seen, found: _health.Findings, at: str) -> str:
-    """The page."""
-    lines = [
-        "# State of the cluster",
-        "",
-        f"{at}: {len(seen.directors)} directors, {len(seen.real_servers)} real servers. "
-        + (f"**{len(found.problems)} problems.**" if found.problems else "Healthy."),
-        "",
-    ]
+def markdown(parts: list[_health.Seen], found: _health.Findings, at: str) -> str:
+    """The page. `parts`: one of each cluster."""
+    count = len(found.problems)
+    told = f"**{_health.counted(count, 'problem')}.**" if count else "All is well."
+    lines = [f"# {'State of the clusters' if len(parts) > 1 else 'State of the cluster'}", ""]
+    lines += [f"{at}: {told}", ""]
     for title, listed in (("Problems", found.problems), ("Notes", found.notes)):
         if listed:
             lines += [f"## {title}", "", *(f"- {_cell(each)}" for each in listed), ""]
-    lines += _table(
-        "Instances",
+    for part in parts:
+        lines += _tables(part, f" of cluster {part.name}" if len(parts) > 1 else "")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _tables(seen: _health.Seen, which: str) -> list[str]:
+    lines = _table(
+        f"Instances{which}",
         ("instance", "VRID", "interface", "master", "since", "backups", "virtual addresses"),
         _instances(seen),
     )
     lines += _table(
-        "Virtual servers",
+        f"Virtual servers{which}",
         ("virtual server", "service", "scheduler", "real servers up", "quorum", "connections now"),
         _services(seen),
     )
     lines += _table(
-        "Real servers",
+        f"Real servers{which}",
         ("real server", "virtual server", "address", "state", "weight", "connections now"),
         _servers(seen),
     )
     lines += _table(
-        "Directors",
+        f"Directors{which}",
         ("director", "agent", "release", "can go back to", "agent runs for", "system", "kernel"),
         _directors(seen),
     )
-    lines += _table(
-        "Hosts of real servers",
+    return lines + _table(
+        f"Hosts of real servers{which}",
         ("host", "system", "kernel", "up for", "addresses"),
         _hosts(seen),
     )
-    return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[str]:

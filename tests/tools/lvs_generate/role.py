@@ -184,14 +184,14 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "director_hand_over": (
-        "{{ groups['lvs_directors'] | default([]) | length > 1 }}",
+        "{{ inventory_hostname | lvs.cluster.directors_of(groups, hostvars) | length > 1 }}",
         {
             "type": "bool",
             "description": [
                 "Before the running agent is restarted, give its instances to another director, and"
                 " stand aside until the agent is healthy again. The role fails before it changes"
                 " anything if no other director takes them. Default is true with more than one"
-                " director."
+                " director in the cluster."
             ],
         },
     ),

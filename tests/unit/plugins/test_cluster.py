@@ -176,3 +176,18 @@ def test_plain_strips_ansibles_own_types() -> None:
     value = _cluster.plain({Tagged("a"): [Tagged("b"), 1, True, None, 1.5]})
     assert value == {"a": ["b", 1, True, None, 1.5]}
     assert all(type(each) is not Tagged for each in (*value, *value["a"]))
+
+
+def test_a_host_has_to_do_with_the_directors_of_its_cluster(lvs_dr: Any) -> None:
+    whole = cluster_of(lvs_dr)
+    assert _cluster.directors_of(whole, "drct2") == ["drct1", "drct2"]
+    assert _cluster.directors_of(whole, "rs1") == ["drct1", "drct2"]
+
+
+def test_a_real_server_has_to_do_with_the_directors_that_have_it(lvs_dr: Any) -> None:
+    lvs_dr.hostvars["drct1"]["lvs_cluster"] = "web"
+    lvs_dr.hostvars["drct2"]["lvs_cluster"] = "mail"
+    del lvs_dr.hostvars["drct2"]["lvs_virtual_servers"]["web"]["real_servers"]["rs1"]
+    whole = cluster_of(lvs_dr)
+    assert _cluster.directors_of(whole, "drct2") == ["drct2"]
+    assert _cluster.directors_of(whole, "rs1") == ["drct1"]

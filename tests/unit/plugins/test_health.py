@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.lvs.cluster.plugins.action import cluster_health
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _health
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _health
 
 from .cluster_seen import RELEASE, SERVICE, VIP, infos, seen
 
@@ -236,10 +236,27 @@ def test_trials_are_told_by_their_registered_results(answer: Any, told: list[str
 def test_the_message_lists_everything() -> None:
     found = judged(unreachable)
     found.notes.append("something to remember")
-    text = cluster_health.message(found, seen(infos()))
-    assert text.splitlines()[0] == "The cluster has 1 problem:"
+    text = cluster_health.message(found, [seen(infos())])
+    assert text.splitlines()[0] == "There is 1 problem:"
     assert "  1. drct2: cannot be reached" in text
     assert text.endswith("note: something to remember")
-    assert "2 directors, 1 instances, 1 virtual servers, 2 real servers" in cluster_health.message(
-        judged(nothing), seen(infos())
-    )
+
+
+def test_a_healthy_cluster_is_counted() -> None:
+    text = cluster_health.message(judged(nothing), [seen(infos())])
+    assert text == "All is well: 2 directors, 1 instance, 1 virtual server, 2 real servers."
+
+
+def test_two_clusters_may_have_instances_of_one_name(lvs_dr: Any) -> None:
+    hosts = ["drct1", "drct2"]
+    for name, host in zip(("web", "mail"), hosts, strict=True):
+        lvs_dr.hostvars[host]["lvs_cluster"] = name
+    whole = _cluster.collect(lvs_dr.groups, lvs_dr.hostvars)
+    shown = infos()
+    two_masters(shown)
+    sights = {name: _health.Sight(info=shown[name]) for name in hosts}
+    parts = [cluster_health.gathered(each, sights) for each in _cluster.clusters(whole)]
+    problems = [problem for part in parts for problem in _health.judge(part).problems]
+    assert [list(part.directors) for part in parts] == [["drct1"], ["drct2"]]
+    assert not any("masters" in each for each in problems)
+    assert all("is not the inventory's" in each for each in problems)
