@@ -45,7 +45,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A cluster. `name` as in the inventory, empty if it is the only one. `complete`: every director
+    """A cluster. `name` as in the inventory, empty if it is the only one. `complete`: each director
     of it was looked at, or tried."""
 
     name: str = ""
