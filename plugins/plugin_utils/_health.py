@@ -212,7 +212,7 @@ def order(hold: Mapping[str, Any]) -> str:
 
 def _masters(seen: Seen, found: Findings) -> None:
     """Each instance has exactly one master."""
-    ours = {address for each in seen.expected.values() for address in each.addresses}
+    owners = {address: name for name, each in seen.expected.items() for address in each.addresses}
     told = {
         name: {each["name"]: each for each in sight.part("instances")}
         for name, sight in seen.directors.items()
@@ -226,14 +226,26 @@ def _masters(seen: Seen, found: Findings) -> None:
             )
         if masters or not seen.complete:
             continue
-        heard = {(each.get("master") or {}).get("address") for each in holders.values()} - {None}
-        strangers = sorted(str(address) for address in heard if address not in ours)
-        if strangers:
-            found.notes.append(
-                f"instance {instance}: its master {listed(strangers)} is not of the inventory"
-            )
-        else:
+        heard = sorted(
+            {str(address) for each in holders.values() if (address := _master(each)) is not None}
+        )
+        for address in heard:
+            owner = owners.get(address)
+            if owner is None:
+                found.notes.append(
+                    f"instance {instance}: its master {address} is not of the inventory"
+                )
+            elif seen.directors[owner].info is None:
+                found.notes.append(f"instance {instance}: its master is {owner}, which is not seen")
+            else:
+                heard = []
+        if not heard:
             found.problems.append(f"instance {instance} has no master on {listed(sorted(holders))}")
+
+
+def _master(instance: Mapping[str, Any]) -> Any:
+    """The address of the master that a backup hears, or None."""
+    return (instance.get("master") or {}).get("address")
 
 
 def _releases(seen: Seen) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class ControlServer:
-    """`replies` by verb, `asked` in order. A verb without reply is refused, as an old agent does."""
+    """`replies` by verb, `asked` in order; refuses any other verb, as an old agent does."""
 
     def __init__(self, path: Path) -> None:
         self.replies: dict[str, Any] = {}

@@ -192,6 +192,15 @@ def test_a_master_that_is_not_of_the_inventory_is_a_note() -> None:
     assert found.notes == ["instance VI_1: its master 172.16.1.77 is not of the inventory"]
 
 
+def test_a_master_that_ansible_does_not_reach_is_a_master() -> None:
+    def partition(found: dict[str, Any]) -> None:
+        found["drct1"] = "cannot be reached: timed out"
+
+    found = judged(partition)
+    assert found.problems == ["drct1: cannot be reached: timed out"]
+    assert found.notes == ["instance VI_1: its master is drct1, which is not seen"]
+
+
 def test_what_an_operator_ordered_is_a_note_and_no_problem() -> None:
     def ordered(found: dict[str, Any]) -> None:
         status(found, "drct1", "services")["real_servers"][0].update(
