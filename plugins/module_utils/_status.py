@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.lvs.cluster.plugins.module_utils._conditions import unsettled
+
 # How the agent names the states of an instance, and what groups and tests call them.
 STATES = {"MASTER": "active", "BACKUP": "backup", "FAULT": "fault", "INIT": "init"}
 
@@ -22,26 +24,6 @@ def instances(status: dict[str, Any]) -> dict[str, str]:
         for each in (listed if isinstance(listed, list) else [])
         if isinstance(each, dict) and "name" in each
     }
-
-
-def unsettled(status: dict[str, Any]) -> list[str]:
-    """What is not yet as it should be; empty when the agent is settled."""
-    found: list[str] = []
-    processes = status.get("agent", {}).get("processes", {})
-    for name, process in processes.items() if isinstance(processes, dict) else ():
-        state = process.get("state") if isinstance(process, dict) else process
-        if state not in (None, "running", "ready"):
-            found.append(f"process {name} is {state}")
-    for instance in status.get("instances", []):
-        state = instance.get("state")
-        if state == "MASTER" or (
-            state == "BACKUP" and (instance.get("master") or {}).get("address")
-        ):
-            continue
-        reason = f" ({instance['reason']})" if instance.get("reason") else ""
-        known = "" if state != "BACKUP" else " and knows no master"
-        found.append(f"instance {instance.get('name')} is {state}{known}{reason}")
-    return found
 
 
 def unhealthy(status: dict[str, Any]) -> list[str]:
