@@ -257,7 +257,8 @@ def encode(entries: Entries) -> bytes:
         }
         for one in entries
     ]
-    return json.dumps({"version": _VERSION, "overrides": rows}, indent=1).encode() + b"\n"
+    text = json.dumps({"version": _VERSION, "overrides": rows}, separators=(",", ":"))
+    return text.encode() + b"\n"
 
 
 def decode(data: bytes) -> tuple[Entries, str | None]:
