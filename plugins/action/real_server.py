@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _elsewhere
 
 _MODULE = "lvs.cluster.real_server"
 _OURS = ("directors", "on_unreachable")
-_TRUE = (True, "true", "True", "yes", "on", "1", 1)
 _RETRIES, _INTERVAL_S = 120, 1.0
 
 Result = dict[str, Any]
@@ -41,8 +41,8 @@ class Everywhere:
         self._run = run
         self._check_mode = check_mode
         self._state = arguments.get("state")
-        self._drains = arguments.get("drain") in _TRUE
-        self._waits = arguments.get("wait") in _TRUE or self._drains
+        self._drains = boolean(arguments.get("drain", False), strict=False)
+        self._waits = self._drains or boolean(arguments.get("wait", False), strict=False)
         self._goes_on = arguments.get("on_timeout") == "continue"
         self._skips = arguments.get("on_unreachable") == "continue"
         self._timeout_s = _timeout_s(arguments)
@@ -202,7 +202,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 )
             return made
 
-        order = Everywhere(run, arguments, check_mode=self._task.check_mode)
+        try:
+            order = Everywhere(run, arguments, check_mode=self._task.check_mode)
+        except (TypeError, ValueError) as error:
+            return result | {"failed": True, "msg": f"timeout, wait_interval: {error}"}
         try:
             return result | order.carry_out(list(directors))
         except Failed as error:

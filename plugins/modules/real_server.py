@@ -140,36 +140,39 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Update the real servers one after the other
-  hosts: lvs_real_servers
-  serial: 1
-  pre_tasks:
-    - name: Give it no new connections, and wait for the old ones
-      lvs.cluster.real_server:
-        host: "{{ inventory_hostname }}"
-        state: drain
-        wait: true
-        timeout: 300
-        reason: release {{ release }}
-        expires: 1h
-        directors: "{{ groups['lvs_directors'] }}"
-  tasks:
-    - name: Install the release
-      ansible.builtin.package:
-        name: shop
-        state: latest
-  post_tasks:
-    - name: Put it back as soon as its checks are content
-      lvs.cluster.real_server:
-        host: "{{ inventory_hostname }}"
-        state: enabled
-        wait: true
-        directors: "{{ groups['lvs_directors'] }}"
+# In a play with hosts: lvs_real_servers and serial: 1, among its pre_tasks.
+- name: Give it no new connections, and wait for the old ones
+  lvs.cluster.real_server:
+    host: "{{ inventory_hostname }}"
+    state: drain
+    wait: true
+    timeout: 300
+    reason: release {{ release }}
+    expires: 1h
+    directors: "{{ groups['lvs_directors'] }}"
 
-- name: Let a new machine begin with a tenth of its weight
+# Among its post_tasks.
+- name: Put it back as soon as its checks are content
+  lvs.cluster.real_server:
+    host: "{{ inventory_hostname }}"
+    state: enabled
+    wait: true
+    directors: "{{ groups['lvs_directors'] }}"
+
+- name: Take it out whatever becomes of its last connections
+  lvs.cluster.real_server:
+    host: 172.16.1.3:443
+    backend: shop
+    state: disabled
+    drain: true
+    wait_connections: 5
+    timeout: 60
+    on_timeout: continue
+    directors: "{{ groups['lvs_directors'] }}"
+
+- name: Let a new machine begin with a tenth of its weight, on one director after the other
   lvs.cluster.real_server:
     host: 172.16.1.5
-    backend: web
     state: enabled
     weight: 10%
     expires: 30m

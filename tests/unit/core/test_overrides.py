@@ -256,6 +256,19 @@ def test_book_follows_a_chain_of_reloads_that_replace_every_service() -> None:
     assert named(entries) == [("v1", "new", "drain")]
 
 
+def test_of_two_that_a_reload_brings_together_the_later_holds_and_ends_both() -> None:
+    first = override(11)
+    later = override(11, "disabled", services=(OTHER,), since_s=2000)
+    web = server(real(11), real(12), services=(WEB, OTHER))
+    entries: Entries = (first, later)
+    assert books.in_force(entries, config(web)) == {WEB: {at(11): later}}
+    assert [one.state for one in books.follow(entries, config(web))[0]] == [State.DISABLED]
+    left, changed = books.carried_out(
+        entries, config(web), [(web, web.real_servers[0])], order("enabled"), 3000
+    )
+    assert (left, changed) == ((), True)
+
+
 def test_dormant_entries_have_a_bound_and_the_oldest_go() -> None:
     asleep = tuple(
         override(11, endpoint=Endpoint("198.51.100.1", port), since_s=port)

@@ -15,7 +15,7 @@ Times are seconds of the wall clock since 1970: they have to survive a reboot.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -82,6 +82,7 @@ Entries = tuple[Override, ...]
 # By the virtual server's identity, then by its own.
 InForce = dict[ServiceKey, dict[Endpoint, Override]]
 Target = tuple[VirtualServer, RealServer]
+Place = tuple[ServiceKey, Endpoint]
 
 
 def moment(at_s: int) -> str:
@@ -92,40 +93,42 @@ def moment(at_s: int) -> str:
         return f"{at_s} s after 1970"
 
 
-def in_force(entries: Entries, config: Config) -> InForce:
-    """Those whose place is in `config`, by that place; of two for one place the later counts."""
-    found: InForce = {}
+def _placed(entries: Entries, config: Config) -> Iterator[tuple[Override, Place | None]]:
+    """Each with its place in `config`, None if it has none; the latest last."""
     if not entries:
-        return found
+        return
     owners = {key: server for server in config.virtual_servers for key in server.services}
     endpoints: dict[ServiceKey, set[Endpoint]] = {}
     for one in sorted(entries, key=lambda each: each.since_s):
         server = next((owners[key] for key in one.services if key in owners), None)
         if server is None:
+            yield one, None
             continue
         identity = server.identity
         if identity not in endpoints:
             endpoints[identity] = {real.endpoint for real in server.real_servers}
-        if one.endpoint in endpoints[identity]:
-            found.setdefault(identity, {})[one.endpoint] = one
+        yield one, (identity, one.endpoint) if one.endpoint in endpoints[identity] else None
+
+
+def in_force(entries: Entries, config: Config) -> InForce:
+    """Those whose place is in `config`, by that place; of two for one place (a reload may make one
+    virtual server of two) the later counts."""
+    found: InForce = {}
+    for one, place in _placed(entries, config):
+        if place is not None:
+            found.setdefault(place[0], {})[place[1]] = one
     return found
 
 
 def dormant(entries: Entries, config: Config) -> Entries:
     """Those that are about nobody of `config`."""
-    awake = set(_all(in_force(entries, config)))
-    return tuple(one for one in entries if one not in awake)
-
-
-def _all(found: InForce) -> Iterator[Override]:
-    for own in found.values():
-        yield from own.values()
+    return tuple(one for one, place in _placed(entries, config) if place is None)
 
 
 def follow(entries: Entries, config: Config) -> tuple[Entries, Entries]:
-    """The book after a reload, and what is dropped: those in force know their virtual server by its
-    services of now, so that the next reload finds it by them; of dormant ones the latest are kept.
-    """
+    """The book after a reload, and what is dropped for want of room: those in force know their
+    virtual server by its services of now, so that the next reload finds it by them; of dormant ones
+    the latest are kept. Of two for one place the earlier is forgotten."""
     if not entries:
         return entries, ()
     found = in_force(entries, config)
@@ -143,9 +146,9 @@ def follow(entries: Entries, config: Config) -> tuple[Entries, Entries]:
             )
             for one in own.values()
         )
-    asleep = sorted(dormant(entries, config), key=lambda one: one.since_s)
+    asleep = dormant(entries, config)
     dropped = asleep[: max(0, len(asleep) - DORMANT_LIMIT)]
-    return (*asleep[len(dropped) :], *made), tuple(dropped)
+    return (*asleep[len(dropped) :], *made), dropped
 
 
 def expired(entries: Entries, now_s: int) -> Entries:
@@ -175,20 +178,19 @@ class Order:
 
 
 def carried_out(
-    entries: Entries, config: Config, targets: Iterable[Target], order: Order, now_s: int
+    entries: Entries, config: Config, targets: Collection[Target], order: Order, now_s: int
 ) -> tuple[Entries, bool]:
     """The book that `order` makes, and whether it says anything else of `targets` than before. To
     extend the time of what is in force is no change: so a playbook that runs again has all of it.
     """
     found = in_force(entries, config)
-    gone: set[Override] = set()
+    places = {(server.identity, real.endpoint) for server, real in targets}
+    gone = {one for one, place in _placed(entries, config) if place in places}
     made: list[Override] = []
     changed = False
     for server, real in targets:
         before = found.get(server.identity, {}).get(real.endpoint)
         after = _made(server, real, order, before, now_s)
-        if before is not None:
-            gone.add(before)
         if after is not None:
             made.append(after)
         changed = changed or meaning(before) != meaning(after)
@@ -255,7 +257,8 @@ def encode(entries: Entries) -> bytes:
         }
         for one in entries
     ]
-    return json.dumps({"version": _VERSION, "overrides": rows}, indent=1).encode() + b"\n"
+    text = json.dumps({"version": _VERSION, "overrides": rows}, separators=(",", ":"))
+    return text.encode() + b"\n"
 
 
 def decode(data: bytes) -> tuple[Entries, str | None]:

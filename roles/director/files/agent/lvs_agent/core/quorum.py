@@ -189,7 +189,9 @@ def taking_part(server: VirtualServer, lookup: Lookup, panic: Panic | None) -> d
     for real in server.real_servers:
         endpoint = real.endpoint
         known = lookup(endpoint)
-        if (known.up or _is_held(known, panic)) and not is_aside(known):
+        if known.override is not None and known.override.aside:
+            continue
+        if known.up or _is_held(known, panic):
             found[endpoint] = weight_of(real, known)
     return found
 

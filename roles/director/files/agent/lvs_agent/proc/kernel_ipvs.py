@@ -160,7 +160,7 @@ class IpvsKeeper:
         if order.in_force:
             self._pools.override(overrides)
         if self._frozen:
-            return {"error": "the kernel process has just been restarted"}
+            return {"error": self._trouble or "the kernel process has just been restarted"}
         self._settle()
         if self._work is not None and order.in_force:
             self._work.cancel()
