@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 from lvs_agent.config import ConfigError, ConfigRejected
-from lvs_agent.core.control import Verb, failure, success, success_raw
+from lvs_agent.core.control import Request, Verb, failure, success, success_raw
 from lvs_agent.core.life import ProcessState
 from lvs_agent.core.supervise import STOPPING, Stage
 from lvs_agent.proc import configuration
@@ -45,9 +45,10 @@ class Operator:
         self._queued: list[Answer] = []
         self._status_line = ""
 
-    def serve(self, verb: Verb, client: Client) -> None:
+    def serve(self, request: Request, client: Client) -> None:
         """Answer one request, now or when the children have answered."""
         supervisor = self._supervisor
+        verb = request.verb
         match verb:
             case Verb.PING:
                 client.reply(success({"pid": os.getpid(), "stage": supervisor.supervision.stage}))
