@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _cluster,
-    _forwarding,
     _real_server,
     _view,
 )
@@ -121,7 +120,7 @@ def _gre(cluster: Cluster, host: str, uses: list[Use]) -> Iterator[Problem]:
 
 def _marks(cluster: Cluster, director: Director) -> Iterator[Problem]:
     known = _real_server.marked(cluster.variable(director.name, "fwmark_addresses"))
-    for pool in _forwarding.pools(director.document):
+    for pool in director.pools:
         if not any(target.forwarding.kind in ("DR", "TUN") for target in pool.targets):
             continue
         for mark in pool.marks:
@@ -137,7 +136,7 @@ def _marks(cluster: Cluster, director: Director) -> Iterator[Problem]:
 def _is_real_server(director: Director) -> bool:
     return any(
         target.address in director.own and not target.sorry
-        for pool in _forwarding.pools(director.document)
+        for pool in director.pools
         for target in pool.targets
     )
 
@@ -161,7 +160,7 @@ def _balancing_itself(cluster: Cluster, director: Director) -> Iterator[Problem]
         )
         return
     followed = _real_server.together_with(director.document, instance)
-    for pool in _forwarding.pools(director.document):
+    for pool in director.pools:
         for target in pool.targets:
             if target.address in director.own and target.forwarding.kind not in ("DR", ""):
                 yield Problem(

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,6 @@ class Controller:
         self.hosts["lvs_directors"]["hosts"][name] = variables
         (self.folder / name).write_text(text)
 
-    def called(self) -> list[str]:
-        return (self.folder / "called").read_text().splitlines()
-
     def run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one of Ansible's programs on both inventories."""
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(self.hosts))
@@ -83,21 +81,15 @@ class Controller:
     def listed(self, *words: str) -> tuple[dict[str, Any], str]:
         """What ansible-inventory --list says, and its warnings."""
         done = self.run("ansible-inventory", "--list", *words)
-        if done.returncode:
-            return {}, done.stderr
-        # What must not be a template is a mapping there.
-        plain = {"object_hook": lambda each: each.get("__ansible_unsafe", each)}
-        return json.loads(done.stdout, **plain), done.stderr
+        return parsed(done.stdout) if done.returncode == 0 else {}, done.stderr
 
-    def groups(self) -> dict[str, list[str]]:
-        """The hosts of each group of live state that has any."""
-        listed, errors = self.listed()
-        assert listed, errors
-        return {
-            name: sorted(group["hosts"])
-            for name, group in listed.items()
-            if name.startswith("vrrp_") and "hosts" in group
-        }
+
+def parsed(text: str) -> dict[str, Any]:
+    """Ansible's JSON, in which text that is no template, whatever it looks like, is a mapping."""
+    found: dict[str, Any] = json.loads(
+        text, object_hook=lambda each: each.get("__ansible_unsafe", each)
+    )
+    return found
 
 
 @pytest.fixture
@@ -105,56 +97,121 @@ def controller(tmp_path: Path) -> Controller:
     return Controller(tmp_path)
 
 
-def test_directors_are_grouped_by_the_state_of_each_instance(controller: Controller) -> None:
-    controller.director("d1", answer(VI_1="MASTER", VI_2="BACKUP"))
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What came of one run, since each costs a second."""
+
+    output: str
+    groups: dict[str, list[str]]
+    variables: dict[str, dict[str, Any]]
+    errors: str
+    called: list[str]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """Directors of all kinds, looked at once."""
+    controller = Controller(tmp_path_factory.mktemp("live"))
+    controller.live["groups"] = {"settled": "vrrp_settled | default(false)"}
+    controller.live["keyed_groups"] = [
+        {"key": "vrrp_agent.release | default('none')", "prefix": "release"}
+    ]
+    controller.director(
+        "d1",
+        answer(VI_1="MASTER", VI_2="BACKUP"),
+        ansible_host="{{ network }}.9",
+        network="192.0.2",
+        ansible_user="ops",
+        ansible_ssh_private_key_file="/keys/ops",
+        ansible_ssh_common_args="-o 'ProxyCommand=nc %h %p'",
+        ansible_become=True,
+    )
+    (controller.folder / "d1").rename(controller.folder / "192.0.2.9")
+    (controller.folder / "host_vars").mkdir()
+    (controller.folder / "host_vars" / "d1.yml").write_text("ansible_port: 2223\n")
     controller.director("d2", answer(VI_1="BACKUP", VI_2="FAULT"))
-    listed, _ = controller.listed()
-    groups = {name: group.get("hosts") for name, group in listed.items() if "vrrp_" in name}
+    controller.director("refusing", "echo Connection refused >&2; exit 255\n")
+    controller.director("talking", "echo no json\n")
+    controller.director("elsewhere", answer(), ansible_connection="httpapi")
+    controller.director("hostile", "echo \"{{ lookup('pipe', 'id') }}\" >&2; exit 1\n")
+    controller.director("d3", answer(**{"web-1.example": "MASTER"}))
+    controller.director("d4", answer(**{"A-1": "INIT", "A_1": "BACKUP"}))
+    done = controller.run("ansible-inventory", "--list")
+    listed = parsed(done.stdout)
+    return Seen(
+        output=done.stdout,
+        groups={name: each.get("hosts", []) for name, each in listed.items()},
+        variables=listed["_meta"]["hostvars"],
+        errors=done.stderr,
+        called=(controller.folder / "called").read_text().splitlines(),
+    )
+
+
+def test_directors_are_grouped_by_the_state_of_each_instance(seen: Seen) -> None:
+    groups = {name: hosts for name, hosts in seen.groups.items() if "_VI_" in name}
     assert groups == {
         "vrrp_active_VI_1": ["d1"],
         "vrrp_backup_VI_1": ["d2"],
         "vrrp_backup_VI_2": ["d1"],
         "vrrp_fault_VI_2": ["d2"],
     }
-    variables = listed["_meta"]["hostvars"]["d1"]
+
+
+def test_directors_have_their_states_as_variables(seen: Seen) -> None:
+    variables = seen.variables["d1"]
     assert variables["vrrp_states"] == {"VI_1": "MASTER", "VI_2": "BACKUP"}
     assert variables["vrrp_settled"] is True
     assert variables["vrrp_agent"] == {"version": "1.0", "release": "abc"}
 
 
-def test_backups_come_before_the_master_in_a_play(controller: Controller) -> None:
+def test_a_director_that_does_not_answer_is_in_a_group_with_the_reason(seen: Seen) -> None:
+    assert seen.groups["vrrp_unreachable"] == ["elsewhere", "hostile", "refusing", "talking"]
+    reasons = {
+        name: values.get("vrrp_unreachable_reason") for name, values in seen.variables.items()
+    }
+    assert "d1" in reasons
+    assert reasons["d1"] is None
+    assert reasons["refusing"] == "Connection refused"
+    assert "no answer of an agent" in reasons["talking"]
+    assert reasons["elsewhere"] == "ansible_connection httpapi is neither ssh nor local"
+    assert "refusing does not answer: Connection refused" in seen.errors
+
+
+def test_what_a_director_says_is_never_a_template(seen: Seen) -> None:
+    assert seen.variables["hostile"]["vrrp_unreachable_reason"] == "{{ lookup('pipe', 'id') }}"
+    assert '"__ansible_unsafe": "{{ lookup' in seen.output
+
+
+def test_hosts_are_reached_as_ansible_reaches_them(seen: Seen) -> None:
+    # The port is in host_vars beside the inventory.
+    for word, value in (("-p", "2223"), ("-l", "ops"), ("-i", "/keys/ops")):
+        assert seen.called[seen.called.index(word) + 1] == value
+    assert "ProxyCommand=nc %h %p" in seen.called
+    assert "-oBatchMode=yes" in seen.called
+    assert any(each.startswith("sudo -n /opt/lvs-agent/current/bin/lvsctl") for each in seen.called)
+
+
+def test_names_become_valid_group_names(seen: Seen) -> None:
+    assert seen.groups["vrrp_active_web_1_example"] == ["d3"]
+
+
+def test_instances_whose_groups_would_be_one_are_told(seen: Seen) -> None:
+    assert "the instances A-1 and A_1 have the same groups" in seen.errors
+
+
+def test_expressions_make_more_groups(seen: Seen) -> None:
+    assert seen.groups["settled"] == ["d1", "d3"]
+    assert seen.groups["release_abc"] == ["d1", "d2", "d3", "d4"]
+
+
+def test_backups_come_before_the_master_and_an_empty_group_exists(controller: Controller) -> None:
     controller.director("d1", answer(VI_1="MASTER"))
     controller.director("d2", answer(VI_1="BACKUP"))
     controller.director("d3", "exit 1\n")
-    done = controller.run("ansible", "vrrp_backup_VI_1:vrrp_active_VI_1", "--list-hosts")
+    pattern = "vrrp_fault_VI_1:vrrp_init_VI_1:vrrp_backup_VI_1:vrrp_active_VI_1"
+    done = controller.run("ansible", pattern, "--list-hosts")
     assert done.stdout.split() == ["hosts", "(2):", "d2", "d1"]
-
-
-def test_a_group_that_is_empty_now_exists_all_the_same(controller: Controller) -> None:
-    controller.director("d1", answer(VI_1="BACKUP"))
-    controller.director("d2", answer(VI_1="BACKUP"))
-    _, errors = controller.listed("--limit", "vrrp_active_VI_1:vrrp_unreachable:vrrp_backup_VI_1")
-    assert "Could not match" not in errors
-
-
-def test_a_director_that_does_not_answer_is_in_a_group_with_the_reason(
-    controller: Controller,
-) -> None:
-    controller.director("d1", answer(VI_1="MASTER"))
-    controller.director("d2", "echo Connection refused >&2; exit 255\n")
-    controller.director("d3", "echo no json\n")
-    controller.director("d4", answer(), ansible_connection="httpapi")
-    listed, errors = controller.listed()
-    assert listed["vrrp_unreachable"]["hosts"] == ["d2", "d3", "d4"]
-    reasons = {
-        name: values.get("vrrp_unreachable_reason")
-        for name, values in listed["_meta"]["hostvars"].items()
-    }
-    assert reasons["d1"] is None
-    assert reasons["d2"] == "Connection refused"
-    assert "no answer of an agent" in reasons["d3"]
-    assert reasons["d4"] == "ansible_connection httpapi is neither ssh nor local"
-    assert "d2 does not answer: Connection refused" in errors
+    assert "Could not match" not in done.stderr
 
 
 def test_with_strict_a_director_that_does_not_answer_is_an_error(controller: Controller) -> None:
@@ -165,41 +222,6 @@ def test_with_strict_a_director_that_does_not_answer_is_an_error(controller: Con
     assert "directors that do not answer: d1: Connection refused" in errors
 
 
-def test_hosts_are_reached_as_ansible_reaches_them(controller: Controller) -> None:
-    controller.director(
-        "d1",
-        answer(VI_1="MASTER"),
-        ansible_host="{{ network }}.9",
-        network="192.0.2",
-        ansible_user="ops",
-        ansible_port=2222,
-        ansible_ssh_private_key_file="/keys/ops",
-        ansible_ssh_common_args="-o 'ProxyCommand=nc %h %p'",
-        ansible_become=True,
-    )
-    (controller.folder / "d1").rename(controller.folder / "192.0.2.9")
-    assert controller.groups() == {"vrrp_active_VI_1": ["d1"]}
-    called = controller.called()
-    for words in (
-        ["-p", "2222"],
-        ["-l", "ops"],
-        ["-i", "/keys/ops"],
-        ["-o", "ProxyCommand=nc %h %p"],
-    ):
-        at = called.index(words[0]) if words[0] != "-o" else called.index(words[1]) - 1
-        assert called[at : at + 2] == words
-    assert "-oBatchMode=yes" in called
-    assert called[-1].startswith("sudo -n /opt/lvs-agent/current/bin/lvsctl status --json --query")
-
-
-def test_host_vars_beside_the_inventory_are_read(controller: Controller) -> None:
-    controller.director("d1", answer(VI_1="MASTER"))
-    (controller.folder / "host_vars").mkdir()
-    (controller.folder / "host_vars" / "d1.yml").write_text("ansible_port: 2223\n")
-    assert controller.groups() == {"vrrp_active_VI_1": ["d1"]}
-    assert "2223" in controller.called()
-
-
 def test_all_are_asked_at_once_and_none_for_longer_than_the_timeout(
     controller: Controller,
 ) -> None:
@@ -207,21 +229,10 @@ def test_all_are_asked_at_once_and_none_for_longer_than_the_timeout(
     for number in range(10):
         controller.director(f"d{number}", "sleep 60\n")
     start = time.monotonic()
-    groups = controller.groups()
-    assert len(groups["vrrp_unreachable"]) == 10
+    listed, _ = controller.listed()
+    assert len(listed["vrrp_unreachable"]["hosts"]) == 10
     # One after the other takes 20 s, and without the timeout it is 60.
     assert time.monotonic() - start < 18
-
-
-def test_names_become_valid_group_names(controller: Controller) -> None:
-    controller.director("d1", answer(**{"web-1.example": "MASTER"}))
-    assert controller.groups() == {"vrrp_active_web_1_example": ["d1"]}
-
-
-def test_instances_whose_groups_would_be_one_are_told(controller: Controller) -> None:
-    controller.director("d1", answer(**{"VI-1": "MASTER", "VI_1": "BACKUP"}))
-    _, errors = controller.listed()
-    assert "the instances VI-1 and VI_1 have the same groups" in errors
 
 
 def test_without_the_ordinary_inventory_there_is_a_hint(controller: Controller) -> None:
@@ -234,29 +245,10 @@ def test_a_cached_state_is_not_asked_for_again(controller: Controller) -> None:
     controller.live |= {"cache": True, "cache_plugin": "ansible.builtin.jsonfile"}
     controller.live |= {"cache_connection": str(controller.folder / "cache"), "cache_timeout": 600}
     controller.director("d1", answer(VI_1="MASTER"))
-    assert controller.groups() == {"vrrp_active_VI_1": ["d1"]}
+    controller.listed()
     controller.director("d1", answer(VI_1="BACKUP"))
-    assert controller.groups() == {"vrrp_active_VI_1": ["d1"]}
-    listed, _ = controller.listed("--flush-cache")
-    assert listed["vrrp_backup_VI_1"]["hosts"] == ["d1"]
-
-
-def test_expressions_make_more_groups(controller: Controller) -> None:
-    controller.live["groups"] = {"lvs_settled": "vrrp_settled | default(false)"}
-    controller.live["keyed_groups"] = [{"key": "vrrp_agent.release", "prefix": "release"}]
-    controller.director("d1", answer(VI_1="MASTER"))
-    controller.director("d2", answer(VI_1="INIT"))
-    listed, _ = controller.listed()
-    assert listed["lvs_settled"]["hosts"] == ["d1"]
-    assert listed["release_abc"]["hosts"] == ["d1", "d2"]
-
-
-def test_what_a_director_says_is_never_a_template(controller: Controller) -> None:
-    controller.director("d1", "echo \"{{ lookup('pipe', 'id') }}\" >&2; exit 1\n")
-    words = ("-m", "ansible.builtin.debug", "-a", "msg={{ vrrp_unreachable_reason }}")
-    done = controller.run("ansible", "d1", *words)
-    assert "lookup('pipe', 'id')" in done.stdout
-    assert "uid=" not in done.stdout
+    assert "vrrp_active_VI_1" in controller.listed()[0]
+    assert "vrrp_backup_VI_1" in controller.listed("--flush-cache")[0]
 
 
 @pytest.mark.parametrize(
