@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,7 +81,7 @@ class Host:
 
     def __init__(self, pythons: dict[str, str], **parameters: Any) -> None:
         empty: dict[str, Any] = {"python": None, "python_version": "3.11"}
-        empty |= {"commands": [], "kernel_modules": [], "interfaces": []}
+        empty |= {"commands": [], "files": [], "kernel_modules": [], "interfaces": []}
         self.params = {**empty, **parameters}
         self._pythons = pythons
 
@@ -97,7 +98,9 @@ def search(
     monkeypatch.setattr(preflight._host, "read_text", lambda _: OS_RELEASE[name])
     there = SimpleNamespace(
         access=lambda path, _: path in pythons,
-        path=SimpleNamespace(isdir=lambda path: path == "/run/systemd/system"),
+        path=SimpleNamespace(
+            isdir=lambda path: path == "/run/systemd/system", exists=lambda path: False
+        ),
         listdir=lambda _: ["eth0", "lo"],
         uname=os.uname,
         X_OK=os.X_OK,
@@ -144,6 +147,11 @@ def test_one_message_names_everything_and_the_packages(monkeypatch: pytest.Monke
     ]
 
 
+def test_a_minimal_debian_lacks_the_names_of_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search(monkeypatch, "debian12", {}, files=["/etc/protocols"])
+    assert found.missing == ["no file /etc/protocols; install the package netbase"]
+
+
 def test_a_kernel_whose_modules_are_gone_wants_a_reboot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Host, "get_bin_path", lambda *_, **__: "/sbin/modprobe")
     monkeypatch.setattr(Host, "run_command", lambda *_, **__: (1, "", ""))
@@ -171,6 +179,10 @@ def test_modules_run_under_python_3_9(path: Path) -> None:
             assert not (node.func.id == "isinstance" and united), ast.unparse(node)
             assert not (node.func.id == "zip" and "strict" in names), ast.unparse(node)
             assert not (node.func.id == "dataclass" and names & {"slots", "kw_only"}), path
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            # Types by their usual spelling; numbers and flags may be joined.
+            united = re.search(r"\| (\w+\.)*[A-Z]\w*[a-z]\w*$", ast.unparse(node.value))
+            assert united is None, ast.unparse(node)
         assert not isinstance(node, ast.Match), path
         if isinstance(node, ast.ImportFrom) and node.module == "itertools":
             assert "pairwise" not in {each.name for each in node.names}, path
