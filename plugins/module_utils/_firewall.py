@@ -12,7 +12,11 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from ansible_collections.lvs.cluster.plugins.module_utils import _firewall_text, _host
+from ansible_collections.lvs.cluster.plugins.module_utils import (
+    _firewall_text,
+    _host,
+    _removal,
+)
 
 NONE, NFTABLES, FIREWALLD, UFW, AUTO = KINDS = ("none", "nftables", "firewalld", "ufw", "auto")
 UNIT = "lvs-agent-firewall.service"
@@ -38,7 +42,8 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart={nft} --file {ruleset}
 ExecReload={nft} --file {ruleset}
-ExecStop=-{nft} delete table inet {table}
+ExecStop=-{nft} delete table ip {table}
+ExecStop=-{nft} delete table ip6 {table}
 
 [Install]
 WantedBy=multi-user.target nftables.service
@@ -126,28 +131,42 @@ def _ensure_nftables(module: Any, changes: _host.Changes, wish: Wish) -> None:
     _host.ensure_file(module, changes, RULESET, text)
     _host.ensure_file(module, changes, UNIT_PATH, unit)
     _host.ensure_units_loaded(module, changes)
-    loaded = _table_is_there(module)
-    _host.ensure_unit(module, changes, UNIT, enabled=True, started=True)
-    if f"start {UNIT}" in changes.done:
-        return
-    if RULESET in changes.paths or not loaded:
+    wanted = set(_firewall_text.nft_families(wish.rules))
+    there = {family for family in (4, 6) if _table_is_there(module, nft, family)}
+    if RULESET in changes.paths or wanted - there:
         changes.note(f"load {RULESET}")
         if not module.check_mode:
-            _host.run(module, [nft, "--file", RULESET], f"loading {RULESET}")
+            _load(module, nft)
+    for family in there - wanted:
+        words = _firewall_text.nft_table(family)
+        changes.note(f"delete {' '.join(words)}")
+        if not module.check_mode:
+            _host.run(module, [nft, "delete", *words], f"deleting {' '.join(words)}")
+    # Starting it loads the same once more, which changes nothing.
+    _host.ensure_unit(module, changes, UNIT, enabled=True, started=True)
 
 
-def _table_is_there(module: Any) -> bool:
+def _load(module: Any, nft: str) -> None:
+    try:
+        _host.run(module, [nft, "--file", RULESET], f"loading {RULESET}")
+    except _host.HostError as error:
+        if "Operation not supported" in str(error):
+            raise _host.HostError(
+                "this kernel has no nftables for IPv4 or IPv6 (CONFIG_NF_TABLES_IPV4,"
+                f" CONFIG_NF_TABLES_IPV6); set director_firewall to none. {error}"
+            ) from error
+        raise
+
+
+def _table_is_there(module: Any, nft: str, family: int) -> bool:
     """Somebody may have flushed all tables since."""
-    nft = _host.binary(module, "nft")[0]
-    command = [nft, "list", "table", "inet", _firewall_text.NFT_TABLE]
+    command = [nft, "list", *_firewall_text.nft_table(family)]
     return bool(module.run_command(command, check_rc=False)[0] == 0)
 
 
 def _remove_nftables(module: Any, changes: _host.Changes) -> None:
     if os.path.exists(UNIT_PATH):
-        _host.ensure_unit(module, changes, UNIT, enabled=False, started=False)
-        _host.ensure_no_file(module, changes, UNIT_PATH)
-        _host.ensure_units_loaded(module, changes)
+        _removal.ensure_no_unit(module, changes, UNIT, UNIT_PATH)
     _host.ensure_no_file(module, changes, RULESET)
 
 

@@ -15,38 +15,55 @@ _WORDS = {4: ("ipv4", "ip"), 6: ("ipv6", "ip6")}
 
 
 def nft_ruleset(rules: list[dict[str, Any]], notice: str) -> str:
-    """A file for `nft -f`, which replaces the whole table in one transaction.
+    """A file for `nft --file`, which replaces our tables in one transaction.
 
-    It only holds back: what it accepts here may still be dropped by a table of somebody else.
-    Before the usual filter, so that what is dropped here does not open state there.
+    They only hold back: what is accepted here may still be dropped by a table of somebody else.
+    Before the usual filter, so that what is dropped here does not open state there. One table for
+    each family: not every kernel has tables for both at once.
     """
-    lines = [notice, f"table inet {NFT_TABLE}", f"delete table inet {NFT_TABLE}"]
-    lines += [f"table inet {NFT_TABLE} {{", "\tchain input {"]
-    lines.append("\t\ttype filter hook input priority filter - 10; policy accept;")
-    lines.append('\t\tiifname "lo" accept')
-    closed: dict[str, None] = {}
-    for rule in rules:
-        what = _nft_what(rule)
-        if rule["sources"]:
-            word = _WORDS[rule["family"]][1]
-            destination = f"{word} daddr {rule['destination']} " if rule["destination"] else ""
-            sources = ", ".join(rule["sources"])
-            lines.append(f"\t\t{what} {destination}{word} saddr {{ {sources} }} counter accept")
-        closed[_nft_closed(rule, what)] = None
-    lines += [f"\t\t{each} counter drop" for each in closed]
-    return "\n".join([*lines, "\t}", "}", ""])
+    lines = [notice]
+    for family in nft_families(rules):
+        table = f"table {_WORDS[family][1]} {NFT_TABLE}"
+        own = [rule for rule in rules if rule["family"] == family]
+        lines += [table, f"delete {table}", f"{table} {{", "\tchain input {"]
+        lines.append("\t\ttype filter hook input priority filter - 10; policy accept;")
+        lines.append('\t\tiifname "lo" accept')
+        lines += [f"\t\t{each}" for each in (*_nft_opened(own), *_nft_closed(own))]
+        lines += ["\t}", "}"]
+    return "\n".join([*lines, ""])
+
+
+def nft_families(rules: list[dict[str, Any]]) -> list[int]:
+    """The families that have a table."""
+    return sorted({rule["family"] for rule in rules})
+
+
+def nft_table(family: int) -> list[str]:
+    """How nft's commands name our table of a family."""
+    return ["table", _WORDS[family][1], NFT_TABLE]
+
+
+def _nft_opened(rules: list[dict[str, Any]]) -> list[str]:
+    """What the peers may send."""
+    return [
+        f"{_nft_what(rule)} {_WORDS[rule['family']][1]} saddr {{ {', '.join(rule['sources'])} }}"
+        " counter accept"
+        for rule in rules
+        if rule["sources"]
+    ]
+
+
+def _nft_closed(rules: list[dict[str, Any]]) -> list[str]:
+    """The same from anybody else."""
+    return list(dict.fromkeys(f"{_nft_what(rule)} counter drop" for rule in rules))
 
 
 def _nft_what(rule: dict[str, Any]) -> str:
+    what = f"meta l4proto {_NUMBERS.get(rule['protocol'])}"
     if rule["protocol"] == "udp":
-        return f"udp dport {rule['port']}"
-    return f"meta l4proto {_NUMBERS[rule['protocol']]}"
-
-
-def _nft_closed(rule: dict[str, Any], what: str) -> str:
-    if not rule["destination"]:
-        return what
-    return f"{what} {_WORDS[rule['family']][1]} daddr {rule['destination']}"
+        what = f"udp dport {rule['port']}"
+    to = rule["destination"]
+    return f"{what} {_WORDS[rule['family']][1]} daddr {to}" if to else what
 
 
 def firewalld_rules(rules: list[dict[str, Any]]) -> list[str]:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.lvs.cluster.plugins.module_utils import _host
 
+# Written by the daemon itself; the folder around it is there without it too (tmpfiles.d).
+NETWORKD_STATE = "/run/systemd/netif/state"
 NETWORKD_LINKS = "/run/systemd/netif/links"
 NETWORK_MANAGER = "/run/NetworkManager"
 _ETC = "/etc"
@@ -35,7 +37,7 @@ class Wish(NamedTuple):
 
 def ensure(module: Any, changes: _host.Changes, wish: Wish) -> None:
     """The drop-ins are there for each daemon that runs. Raises HostError."""
-    if os.path.isdir(NETWORKD_LINKS):
+    if os.path.exists(NETWORKD_STATE):
         own = wanted_of_networkd(wish, _network_files(wish.interfaces))
         for path, text in own.items():
             _host.ensure_file(module, changes, path, text)

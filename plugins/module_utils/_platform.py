@@ -36,6 +36,9 @@ _COMMANDS = {
     "firewall-cmd": {DEBIAN: "firewalld", UBUNTU: "firewalld", RHEL: "firewalld"},
 }
 
+# Where `ip` and `ufw` know the numbers of protocols from; a minimal Debian has none.
+_FILES = {"/etc/protocols": {DEBIAN: "netbase", UBUNTU: "netbase", RHEL: "setup"}}
+
 
 class Platform(NamedTuple):
     """A distribution: its family, its version as numbers, and its name for people."""
@@ -82,6 +85,11 @@ def _family(values: dict[str, str]) -> str:
 def command_package(platform: Platform, command: str) -> str | None:
     """The package that brings a command; None where we do not know it."""
     return _COMMANDS.get(command, {}).get(platform.family)
+
+
+def file_package(platform: Platform, path: str) -> str | None:
+    """The package that brings a file; None where we do not know it."""
+    return _FILES.get(path, {}).get(platform.family)
 
 
 def python_package(platform: Platform) -> Python | None:

@@ -166,7 +166,17 @@ def install(module: AnsibleModule, bundle: str, release: str) -> None:
     module.run_command(compile_all, check_rc=False)  # without byte code it only starts slower
     os.sync()
     os.rename(temporary, os.path.join(releases, release))
+    _label(module, os.path.join(releases, release))
     _host.sync_directory(releases)
+
+
+def _label(module: AnsibleModule, folder: str) -> None:
+    """Where SELinux is on, what is in `bin` gets the label of programs (bin_t) by its policy."""
+    if not os.path.exists("/sys/fs/selinux/enforce"):
+        return
+    restorecon = module.get_bin_path("restorecon", opt_dirs=["/usr/sbin", "/sbin"])
+    if restorecon is not None:
+        _host.run(module, [restorecon, "-R", folder], f"restorecon of {folder}")
 
 
 def _wrong_links(folder: str, root: str) -> dict[str, str]:

@@ -127,9 +127,10 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
-        required_by={"links": ("links_into",)},
         supports_check_mode=True,
     )
+    if module.params["links"] and not module.params["links_into"]:
+        module.fail_json(msg="links are removed only with links_into, the folder they lead into")
     changes = _host.Changes()
     try:
         apply(module, changes)

@@ -33,6 +33,11 @@ options:
     type: list
     elements: str
     default: []
+  files:
+    description: Files of the distribution that commands read, such as V(/etc/protocols).
+    type: list
+    elements: path
+    default: []
   interfaces:
     description: Network interfaces that exist.
     type: list
@@ -117,6 +122,10 @@ class Search:
             self.find_python(parameters["python"], parameters["python_version"])
         for name in parameters["commands"]:
             self.find_command(name)
+        for path in parameters["files"]:
+            if not os.path.exists(path):
+                package = _platform.file_package(self.platform, path)
+                self._lacks(f"no file {path}; install {_named(package)}", package)
         self.find_kernel_modules(parameters["kernel_modules"])
         present = sorted(os.listdir("/sys/class/net"))
         for name in parameters["interfaces"]:
@@ -222,6 +231,7 @@ def main() -> None:
             "python_version": {"type": "str", "default": "3.11"},
             "kernel_modules": {"type": "list", "elements": "str", "default": []},
             "commands": {"type": "list", "elements": "str", "default": []},
+            "files": {"type": "list", "elements": "path", "default": []},
             "interfaces": {"type": "list", "elements": "str", "default": []},
             "fail_on_missing": {"type": "bool", "default": True},
             "packages_variable": {"type": "str"},
