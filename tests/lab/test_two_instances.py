@@ -109,7 +109,7 @@ def test_given_away_it_stays_away_until_nobody_else_is_there_and_returns_when_re
         forced = lab.run("drct1", f"{lvsctl} failover VI_1 --force", check=False)
         cluster.wait("drct1 has it again", lambda: cluster.holders(VIP_1, "drct1") == ["drct1"])
         nobody_s = watch.gap_s()
-    assert forced.returncode == 1
+    assert forced.rc == 1
     assert "resigned, but no other director took over; taken back" in forced.stderr
 
     lab.boot("drct2")
