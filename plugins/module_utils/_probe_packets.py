@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 # IP protocol numbers (IANA), and EtherTypes.
 ICMP, IPIP, TCP, IPV6, GRE, ICMPV6 = 1, 4, 6, 41, 47, 58

@@ -7,29 +7,37 @@ import copy
 from typing import Any
 
 import pytest
-import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 from collection_path import REPOSITORY, make_importable
 
 make_importable()
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster  # noqa: E402
 
 
 class Inventory:
     """An example inventory as Ansible's `groups` and `hostvars`, to be spoilt at will."""
 
     def __init__(self, name: str) -> None:
+        loader = DataLoader()
         folder = REPOSITORY / "playbooks" / "inventories" / name
-        hosts = yaml.safe_load((folder / "hosts.yml").read_text())
-        self.groups = {
-            group: list((value or {}).get("hosts") or {}) for group, value in hosts.items()
-        }
+        manager = InventoryManager(loader=loader, sources=[str(folder)])
+        variables = VariableManager(loader=loader, inventory=manager)
+        groups = {name: [each.name for each in group.get_hosts()]
+                  for name, group in manager.groups.items()}  # fmt: skip
+        self.groups: dict[str, list[str]] = copy.deepcopy(groups)
         self.hostvars: dict[str, dict[str, Any]] = {}
-        for group, names in self.groups.items():
-            shared = folder / "group_vars" / f"{group}.yml"
-            common = yaml.safe_load(shared.read_text()) if shared.exists() else {}
-            for host in names:
-                own = yaml.safe_load((folder / "host_vars" / f"{host}.yml").read_text())
-                before = self.hostvars.get(host, {})
-                self.hostvars[host] = copy.deepcopy({**before, **common, **own})
+        for host in manager.get_hosts():
+            values = variables.get_vars(host=host)
+            templar = Templar(loader=loader, variables=values)
+            self.hostvars[host.name] = {
+                each: _cluster.plain(templar.template(values[each]))
+                for each in values
+                if _cluster.is_ours(each)
+            }
 
     def everywhere(self, variable: str) -> list[Any]:
         """The variable of each director: as group_vars are, equal but not shared."""
