@@ -56,7 +56,7 @@ class Agent:
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = tmp_path / "control.sock"
-    monkeypatch.setattr(_agent.request, "__defaults__", (str(path), 5.0))
+    monkeypatch.setattr(_agent.request, "__defaults__", (str(path), 5.0, None))
     monkeypatch.setattr(_agent, "installed_release", lambda root="": "installed")
     server = Agent(path)
     server.in_force("something else")
