@@ -87,7 +87,7 @@ def missing(module: AnsibleModule) -> list[str]:
 def _python(module: AnsibleModule, python: str, lowest: str) -> list[str]:
     if not os.access(python, os.X_OK):
         return [f"no Python at {python}; install Python {lowest} or later"]
-    code, output, _ = module.run_command([python, "-I", "-S", "-c", _VERSION])
+    code, output, __ = module.run_command([python, "-I", "-S", "-c", _VERSION])
     version = output.strip()
     if code != 0 or not version:
         return [f"{python} does not work"]
