@@ -4,8 +4,8 @@
 
     tests/tools/build_collection.py [DIRECTORY]
 
-Where pip reaches no index, the wheels must be in roles/director/files/vendor already. Prints the path
-of the archive.
+Where pip reaches no index, the wheels must be in roles/director/files/vendor already. Prints the
+path of the archive.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
     tests/tools/reference.py [--check]
 
-Owns which pages there are: whatever `ansible-doc` finds, and the playbooks. A page of what is gone is
-removed. `--check` only tells which pages are stale (exit status 1).
+Owns which pages there are: whatever `ansible-doc` finds, and the playbooks. A page of what is gone
+is removed. `--check` only tells which pages are stale (exit status 1).
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ _TITLES = {
 # Loads every plugin of the collection once; on a busy machine that takes seconds.
 _TIMEOUT_S = 120
 _INTRODUCTION = """
-What the collection has, each with its options: the same that `ansible-doc -t TYPE NAME` shows.
-The options of a cluster itself, which are keepalived's keywords, are in [options.md](../options.md).
-"""
+What the collection has, each with its options: the same that `ansible-doc -t TYPE NAME` shows. The
+options of a cluster itself, which are keepalived's keywords, are in [options.md](../options.md)."""
 
 
 def pages() -> dict[str, str]:
