@@ -13,6 +13,7 @@ from gates.commands import REPOSITORY, attempt, run
 # What a user of the archive needs. A new file or folder at the top belongs here, or into
 # build_ignore of galaxy.yml.
 SHIPPED = {
+    "CHANGELOG.rst",
     "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
