@@ -344,7 +344,7 @@ def _drain(end: socket.socket) -> None:
 
     An old HoldApplied could else be taken for the answer to a new Hold.
     """
-    for _ in range(_DRAIN_LIMIT):
+    for __ in range(_DRAIN_LIMIT):
         try:
             end.recv(_DRAIN_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
