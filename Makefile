@@ -22,11 +22,12 @@ test: bootstrap lint
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
 
+# A home of its own for Ansible: a copy of the collection in the user's would come before this one.
 lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd $(AGENT) && ../../../../$(BIN)/mypy --config-file ../../../../pyproject.toml -p lvs_agent
-	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections \
+	ANSIBLE_HOME=$(CURDIR)/.venv/ansible-home ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections \
 		PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint --offline --profile production -q
 
 # The simulated cluster for as long as you like, and one seed of it with all that happened.
