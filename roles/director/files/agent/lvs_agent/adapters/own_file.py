@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small file of ours in a directory of ours: reading it, and replacing it at one blow.
+"""A small file of ours in the runtime or state directory: reading it, and replacing it at one blow.
 
 Owns the care with links and half-written files. Must never interpret the content.
 """
@@ -39,8 +39,8 @@ def read(
 def write(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Replace the file, atomically: readers see the old or the new one. Raises OSError.
 
-    `durable`: it survives a power cut from now on. What lists things of the kernel does not need
-    to: its directory is in memory, and these things do not survive a boot either.
+    `durable`: once this returns, it survives a power cut. Not so the files of the runtime
+    directory: that is in memory, and what they list does not survive a boot either.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`lvsctl`: asking and telling the running agent. The commands about real servers are in
-`lvsctl_servers.py`.
+`lvsctl_servers.py`, those about giving VRRP instances away in `lvsctl_failover.py`.
 
 Owns the arguments and exit statuses: 0 good, 1 the agent says no, 2 wrong usage, 3 no agent,
 4 `wait` ran out of time. Must never talk to the kernel.
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lvs_agent.cli import lvsctl_servers
+from lvs_agent.cli import lvsctl_failover, lvsctl_servers
 from lvs_agent.cli.client import AgentError, ClientError, ask
 from lvs_agent.release import VERSION
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument("--for", dest="expression", required=True, metavar="JMESPATH")
     wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS")
     lvsctl_servers.add_commands(commands)
+    lvsctl_failover.add_commands(commands)
     return parser
 
 
@@ -96,6 +97,8 @@ def _run(options: argparse.Namespace) -> int:
             return _wait(directory, options.expression, options.timeout)
         case command if command in lvsctl_servers.COMMANDS:
             return lvsctl_servers.run(options)
+        case command if command in lvsctl_failover.STATES:
+            return lvsctl_failover.run(options)
     raise AssertionError(options.command)
 
 

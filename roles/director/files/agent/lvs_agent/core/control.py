@@ -35,15 +35,26 @@ class Verb(StrEnum):
     REAL_SERVER = "real_server"  # how it stands with one, wherever it is
     SET_REAL_SERVER = "set_real_server"  # drain, disable, enable it
     OVERRIDES = "overrides"  # what operators said of real servers
+    FAILOVER = "failover"  # give VRRP instances away, hold them, or neither any more
 
 
-WRITING = frozenset({Verb.RELOAD, Verb.SET_REAL_SERVER})
+WRITING = frozenset({Verb.RELOAD, Verb.SET_REAL_SERVER, Verb.FAILOVER})
 
 # What a verb takes: each argument with the types of its values. Whether one is there, and what its
 # value means, is for the verb to say.
 ARGUMENTS: dict[Verb, dict[str, tuple[type, ...]]] = {
     Verb.REAL_SERVER: server_orders.WHICH,
     Verb.SET_REAL_SERVER: server_orders.SET,
+    Verb.FAILOVER: {
+        "state": (str,),
+        "instance": (str, type(None)),
+        "owner": (str, type(None)),
+        "reason": (str, type(None)),
+        "expires_s": (int, type(None)),
+        "timeout_s": (int, type(None)),
+        "force": (bool,),
+        "check": (bool,),
+    },
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lvs_agent.core.messages import (
     Heartbeat,
+    InstanceOverride,
     InstanceState,
     LogLine,
     Message,
@@ -39,7 +40,8 @@ class Start:
     `restarted`: an earlier process of this agent run did the same job and died. `adopt` (ha only):
     the instance states to go on with; empty means to begin in INIT. `pools` (kernel only): what the
     earlier process said last of its pools. `overrides` (kernel only): what operators said of real
-    servers, so that no moment of a restart gives one its weight back.
+    servers, so that no moment of a restart gives one its weight back. `instance_overrides` (ha
+    only): what they want of instances.
     """
 
     config: Config
@@ -48,6 +50,7 @@ class Start:
     adopt: tuple[InstanceState, ...] = ()
     pools: tuple[PoolChange, ...] = ()
     overrides: Entries = ()
+    instance_overrides: tuple[InstanceOverride, ...] = ()
 
 
 class Child:

@@ -64,8 +64,18 @@ class Operator:
                 supervisor.orders.serve(request.arguments, client.reply)
             case Verb.OVERRIDES:
                 client.reply(success(supervisor.overrides.listing()))
+            case Verb.FAILOVER:
+                self._failover(request, client)
             case _:
                 assert_never(verb)
+
+    def _failover(self, request: Request, client: Client) -> None:
+        supervision = self._supervisor.supervision
+        if supervision.stage in STOPPING or supervision.reloading:
+            doing = "reloading" if supervision.reloading else "stopping"
+            client.reply(failure(f"the agent is {doing}; try again"))
+            return
+        self._supervisor.instance_overrides.serve(request.arguments, client.reply)
 
     # Status.
 
@@ -123,6 +133,7 @@ class Operator:
             )
         if self._unconfirmed:
             warnings.append(f"the last reload is not confirmed by {', '.join(self._unconfirmed)}")
+        warnings += self._supervisor.instance_overrides.warnings()
         for name, life in self._supervisor.supervision.lives.items():
             if life.state is not ProcessState.RUNNING:
                 times = f" (failed {life.failures_in_a_row} times)" * (life.failures_in_a_row > 0)
@@ -157,7 +168,7 @@ class Operator:
             self._reject(rejection.errors, answer)
             return
         self._rejected = None
-        supervisor.loaded = loaded
+        before, supervisor.loaded = supervisor.loaded.config, loaded
         if not changed:
             self._reloaded((answer,), changed=False)
             return
@@ -170,6 +181,7 @@ class Operator:
         supervisor.journal.write("info", f"applying configuration {supervision.generation}")
         supervisor.execute(actions)
         supervisor.overrides.reconfigured()
+        supervisor.instance_overrides.reconfigured(before)
 
     def _reject(self, errors: tuple[ConfigError, ...], answer: Answer) -> None:
         supervisor = self._supervisor

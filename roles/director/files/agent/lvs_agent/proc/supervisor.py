@@ -25,7 +25,14 @@ from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
 from lvs_agent.adapters.signals import SignalQueue
-from lvs_agent.core.messages import LogLine, Message, OverridesReport, StatusReply
+from lvs_agent.core.messages import (
+    InstanceState,
+    LogLine,
+    MasterHeard,
+    Message,
+    OverridesReport,
+    StatusReply,
+)
 from lvs_agent.core.orders import (
     Abort,
     Action,
@@ -53,6 +60,7 @@ from lvs_agent.proc.config_parts import part
 from lvs_agent.proc.configuration import Loaded, advert_ints_ns
 from lvs_agent.proc.control_server import ControlServer
 from lvs_agent.proc.fork import Forked, Room, fork, reap
+from lvs_agent.proc.instance_overrides import InstanceOverrides
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.operator import Operator
 from lvs_agent.proc.override_book import OverrideBook
@@ -114,6 +122,7 @@ class Supervisor:
         self.boards = {
             brief: StatusBoard(self.loop, self.tell, brief=brief) for brief in (False, True)
         }
+        self.instance_overrides = InstanceOverrides(self)
         self.operator = Operator(self)
         self.overrides = OverrideBook(self, settings.state_directory)
         self.orders = ServerOrders(self, self.overrides)
@@ -133,6 +142,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # children share these pages; a collection would write into all of them
         self.loop.add_reader(self._signals.fileno(), self._signalled)
+        self.instance_overrides.keep_looking()
         now_ns = self.loop.now_ns()
         self.execute(self.supervision.begin(now_ns))
         self.loop.call_at(now_ns + TICK_NS, self._tick)
@@ -218,6 +228,7 @@ class Supervisor:
             adopt=action.adopt,
             pools=action.pools,
             overrides=self.overrides.entries if name == KERNEL else (),
+            instance_overrides=self.instance_overrides.for_birth() if name == HA else (),
         )
         main = getattr(self._mains, name)
         kept = {theirs.fileno(), self._lock, *(end.fileno() for end in peers)}
@@ -250,6 +261,8 @@ class Supervisor:
                 self.orders.said(message)
             case _:
                 self.execute(self.supervision.said(name, message, self.loop.now_ns()))
+                if isinstance(message, InstanceState | MasterHeard):
+                    self.instance_overrides.look()
 
     def _channel_lost(self, name: str, reason: str) -> None:
         self.execute(self.supervision.channel_lost(name, reason, self.loop.now_ns()))
@@ -307,6 +320,7 @@ class Supervisor:
     def stop(self) -> None:
         """Begin the stop sequence."""
         self.notifier.send("STOPPING=1", "STATUS=handing over and stopping")
+        self.instance_overrides.stopping()
         self.execute(self.supervision.stop(self.loop.now_ns()))
 
     def uptime_s(self, since_ns: int) -> float:
@@ -330,7 +344,7 @@ def _drain(end: socket.socket) -> None:
 
     An old HoldApplied could else be taken for the answer to a new Hold.
     """
-    for _ in range(_DRAIN_LIMIT):
+    for __ in range(_DRAIN_LIMIT):
         try:
             end.recv(_DRAIN_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
