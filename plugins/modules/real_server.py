@@ -85,7 +85,7 @@ options:
     choices: [fail, continue]
     default: fail
   owner:
-    description: Who says so, for those who find it. At most 64 characters.
+    description: Who says so, for those who find it. At most 128 characters.
     type: str
     default: ansible
   reason:
