@@ -85,7 +85,7 @@ options:
     choices: [fail, continue]
     default: fail
   owner:
-    description: Who says so, for those who find it. At most 64 characters.
+    description: Who says so, for those who find it. At most 128 characters.
     type: str
     default: ansible
   reason:
@@ -230,6 +230,10 @@ timed_out:
   description: Whether what was waited for did not come.
   returned: success
   type: bool
+missing:
+  description: What was still waited for, with RV(timed_out=true).
+  returned: success
+  type: str
 directors:
   description: The results of each director, or why it has none (C(unreachable)).
   returned: with O(directors)
@@ -436,7 +440,8 @@ def execute(order: Order) -> dict[str, Any]:
                 raise Wrong(f"not within {order.waits_s:g} s: {missing}; the order itself holds")
     made = result(changed, before or [], after, active, time.monotonic() - started)
     if missing is not None:
-        made |= {"timed_out": True, "warnings": [f"not within {order.waits_s:g} s: {missing}"]}
+        text = f"not within {order.waits_s:g} s: {missing}"
+        made |= {"timed_out": True, "missing": missing, "warnings": [text]}
     return made
 
 
@@ -451,6 +456,7 @@ def result(
         "connections": active,
         "waited": round(waited_s, 2),
         "timed_out": False,
+        "missing": None,
         "diff": {"before": diff_text(before), "after": diff_text(after)},
     }
 

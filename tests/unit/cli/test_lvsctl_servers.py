@@ -117,6 +117,14 @@ def test_drain_asks_for_all_that_was_said_and_shows_what_was_and_is(
     )
 
 
+def test_connections_of_another_director_are_told_apart(
+    agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.answers["set_real_server"] = [reply(row(5, counted=False))]
+    assert lvsctl.main(["drain", "rs1"]) == 0
+    assert "5 active, 2 inactive (the virtual address is not here)" in capsys.readouterr().out
+
+
 def test_owner_is_who_is_at_the_keyboard(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "carol")
     agent.answers["set_real_server"] = [reply(row())]

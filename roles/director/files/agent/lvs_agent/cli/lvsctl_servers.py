@@ -97,10 +97,12 @@ def _said(row: Row) -> str:
     now, weight = row["after"], row["after"]["weight"]
     what = "not in the pool" if weight is None else f"weight {weight}"
     checks = "" if now["up"] else f", DOWN: {now['reason']}"
+    # On another director they are copies, or left over: --wait does not wait for them.
+    elsewhere = "" if row["counted_here"] else " (the virtual address is not here)"
     return (
         f"{row['real_server']} ({place(row)}) of {row['virtual_server']}: {now['state']}"
         f" (was {row['before']['state']}), {what}, {row['active']} active,"
-        f" {row['inactive']} inactive{checks}"
+        f" {row['inactive']} inactive{elsewhere}{checks}"
     )
 
 
