@@ -32,6 +32,7 @@ LAB = (
     "test_vrrp_options",
     "test_single_instance",
     "test_proxy_pairs",
+    "test_tutorial",
     "test_lab_tool",
     "test_lvs_nat",
     "test_ipvs_netlink",

@@ -38,10 +38,16 @@ class AgentRefused(Exception):
         self.errors = errors
 
 
-def request(verb: str, path: str = CONTROL_SOCKET, timeout_s: float = _TIMEOUT_S) -> Any:
+def request(
+    verb: str,
+    path: str = CONTROL_SOCKET,
+    timeout_s: float = _TIMEOUT_S,
+    arguments: dict[str, Any] | None = None,
+) -> Any:
     """The agent's result for `verb`. Raises AgentUnreachable or AgentRefused."""
+    asked = {"verb": verb, **({"arguments": arguments} if arguments else {})}
     try:
-        reply = json.loads(_exchange(json.dumps({"verb": verb}).encode() + b"\n", path, timeout_s))
+        reply = json.loads(_exchange(json.dumps(asked).encode() + b"\n", path, timeout_s))
     except OSError as error:
         raise AgentUnreachable(f"no answer on {path}: {error.strerror or error}") from error
     except ValueError as error:

@@ -101,6 +101,8 @@ def _instances(status: Item) -> list[str]:
             f"      {one.get('interface')}, virtual router {one.get('virtual_router_id')}, "
             f"VRRP version {one.get('version')}, {_priority(one)}"
         )
+        if one.get("hold"):
+            lines.append(f"      {_hold(one['hold'])}")
         lines += [
             f"      {address['address']}/{address.get('prefix')} on {address.get('interface')}: "
             f"{'held here' if address.get('present') else 'not here'}"
@@ -115,6 +117,15 @@ def _priority(instance: Item) -> str:
     if base in (None, priority):
         return f"priority {priority}"
     return f"priority {priority} instead of {base} ({', '.join(instance.get('weights') or [])})"
+
+
+def _hold(hold: Item) -> str:
+    """What an operator wants of the instance."""
+    text = str(hold.get("state")).replace("_", " ")
+    text += f" by {hold['owner']}" if hold.get("owner") else ""
+    text += f" since {hold.get('since')}"
+    text += f" until {hold['expires']}" if hold.get("expires") else ""
+    return f"{text}: {hold['reason']}" if hold.get("reason") else text
 
 
 def _groups(status: Item) -> list[str]:

@@ -73,7 +73,11 @@ def run(config_path: str, directory: Path) -> int:
     from lvs_agent.proc.supervisor import Mains, Settings, Supervisor  # noqa: PLC0415
 
     settings = Settings(
-        config_path=config_path, runtime_directory=directory, environment=environment
+        config_path=config_path,
+        runtime_directory=directory,
+        # systemd's StateDirectory=; by hand, without a unit, what is kept ends with the boot.
+        state_directory=Path(environment.get("STATE_DIRECTORY", "").split(":")[0] or directory),
+        environment=environment,
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
     return _leave(Supervisor(settings, mains, loaded, journal).run())

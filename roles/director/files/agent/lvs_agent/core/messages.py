@@ -199,13 +199,51 @@ class InstanceEvent:
     """ha -> supervisor -> track: something worth telling that is no change of state.
 
     `event`: MASTER_RX_LOWER_PRI, MASTER_PRIORITY, BACKUP_PRIORITY (the effective priority changed
-    to `priority`), DUAL_ACTIVE, DUAL_ACTIVE_OVER, DELETED.
+    to `priority`), DUAL_ACTIVE, DUAL_ACTIVE_OVER, DELETED; of the supervisor itself: GIVEN_AWAY,
+    HELD, ORDINARY.
     """
 
     instance: str
     event: str
     priority: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceOverride:
+    """Supervisor -> ha: what an operator wants of an instance in place of ordinary elections.
+
+    `state`: given_away, held, or ordinary, which means nothing any more (`core/overrides_vrrp.py`).
+    `since_s`, `expires_s`: wall clock, seconds since 1970; None: never. Sent at each change; a new
+    ha process is born with all there are.
+    """
+
+    instance: str
+    state: str
+    owner: str
+    reason: str
+    since_s: int
+    expires_s: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDown:
+    """Supervisor -> ha: the master `instance`, with its sync group, resigns with priority 0.
+
+    It takes over again at once when nobody else does.
+    """
+
+    instance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterHeard:
+    """ha -> supervisor: another router is master of `instance`; sent when that is news."""
+
+    instance: str
+    address: str
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +321,9 @@ Message = (
     | InstanceState
     | GroupState
     | InstanceEvent
+    | InstanceOverride
+    | StepDown
+    | MasterHeard
     | TrackerState
     | BfdState
     | LogLine

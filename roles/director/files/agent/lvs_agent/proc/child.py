@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lvs_agent.core.messages import (
     Heartbeat,
+    InstanceOverride,
     InstanceState,
     LogLine,
     Message,
@@ -37,7 +38,8 @@ class Start:
 
     `restarted`: an earlier process of this agent run did the same job and died. `adopt` (ha only):
     the instance states to go on with; empty means to begin in INIT. `pools` (kernel only): what the
-    earlier process said last of its pools.
+    earlier process said last of its pools. `instance_overrides` (ha only): what
+    operators want.
     """
 
     config: Config
@@ -45,6 +47,7 @@ class Start:
     restarted: bool
     adopt: tuple[InstanceState, ...] = ()
     pools: tuple[PoolChange, ...] = ()
+    instance_overrides: tuple[InstanceOverride, ...] = ()
 
 
 class Child:

@@ -23,10 +23,12 @@ from lvs_agent.core.events import (
 from lvs_agent.core.messages import (
     AddressesLost,
     HoldApplied,
+    InstanceOverride,
     LinkState,
     Message,
     ProcessDied,
     ProcessRestarted,
+    StepDown,
     TrackerState,
 )
 from lvs_agent.core.model import Config
@@ -80,6 +82,8 @@ class Ha(Child):
             restarted=start.restarted,
         )
         self._match_stack()
+        for override in start.instance_overrides:
+            self._do(self._stack.override(override, now_ns))
         self._arm_all()  # a start may be delayed
 
     # Configuration.
@@ -114,6 +118,15 @@ class Ha(Child):
             case ProcessDied(name="kernel") | ProcessRestarted(name="kernel"):
                 if not self._stopping:
                     self._feed_all(message)
+            case InstanceOverride():
+                self._do(self._stack.override(message, self.loop.now_ns()))
+            case StepDown(instance=name):
+                if name in self._routers:
+                    self._note_clock_gap()
+                    # Nobody resigns for a master whose advert is already here.
+                    for sibling in self._stack.siblings(name):
+                        self._wire.drain(sibling)
+                self._do(self._stack.step_down(message, self.loop.now_ns()))
             case _:
                 pass  # of another process: what the track process said last stands
 
