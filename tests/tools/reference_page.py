@@ -151,7 +151,8 @@ def _code(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([|<*_])", r"\\\1", text)
+    # An underscore inside a word is no markup.
+    return re.sub(r"([|<*]|(?<!\w)_|_(?!\w))", r"\\\1", text)
 
 
 def _head(name: str, kind: str, short: str) -> str:

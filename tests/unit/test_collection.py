@@ -91,6 +91,13 @@ def test_a_role_has_a_page_and_describes_its_entry_points(folder: Path) -> None:
         assert entry["description"], name
 
 
+def test_fragments_are_restructuredtext() -> None:
+    """``Like this``: a changelog knows nothing of the markup of plugins' documentation."""
+    for path in sorted((ROOT / "changelogs" / "fragments").glob("*.yml")):
+        found = re.findall(r"\b[BCEIMOPUV]\([^)]*\)", path.read_text(encoding="utf-8"))
+        assert found == [], f"{path.name}: write it between double backticks"
+
+
 def test_the_reference_is_what_the_source_says_now() -> None:
     command = [sys.executable, "-B", str(ROOT / "tests" / "tools" / "reference.py"), "--check"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=150)
