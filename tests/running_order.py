@@ -17,12 +17,13 @@ NAMESPACES = ("conformance", "interop", "netns")
 CHAINS = (
     ("test_lvs_dr", "test_checks", "test_bad_input", "test_faults"),
     ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
-    ("test_single_instance", "test_two_instances", "test_keepalived_peer"),
+    ("test_single_instance", "test_two_instances", "test_inventory", "test_keepalived_peer"),
     (
         "test_proxy_pairs",
         "test_kernel_parameters",
         "test_bfd_check",
         "test_directors_as_real_servers",
+        "test_removal",
     ),
 )
 
@@ -46,6 +47,11 @@ _FOLDERS = (*NAMESPACES, "lab", "gates", "sim")
 def chain(module: str) -> tuple[str, ...]:
     """The files that are played on one lab together with the file `module`, itself among them."""
     return next((each for each in CHAINS if module in each), (module,))
+
+
+def ends_with_removal(module: str) -> bool:
+    """Whether a file of the chain compares the hosts with what they were at its beginning."""
+    return "test_removal" in chain(module)
 
 
 def follows(module: str, before: str) -> bool:

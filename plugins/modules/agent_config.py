@@ -100,6 +100,7 @@ errors:
 
 import hashlib
 import json
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -119,15 +120,7 @@ class Rejected(Exception):
 
 def file_text(document: str) -> str:
     """The document as the file has it."""
-    return json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
-
-
-def parsed(text: str | None) -> Any:
-    """The document in a file's text; None if it is not readable."""
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None
+    return _text.document_text(json.loads(document))
 
 
 def check(module: AnsibleModule, text: str) -> str | None:
@@ -140,7 +133,7 @@ def check(module: AnsibleModule, text: str) -> str | None:
         return None
     words = [command, "check", "--json", "--change", "-"]
     code, output, errors = module.run_command(words, data=text)
-    answer = parsed(output)
+    answer = _text.parsed(output)
     if not isinstance(answer, dict) or not answer.get("files"):
         raise Rejected(f"lvs-agent check failed: {errors.strip() or output.strip()}", [])
     if code == 0:
@@ -177,6 +170,14 @@ def reload(path: str, group: str, before: str | None) -> None:
         ) from error
 
 
+def alone(module: AnsibleModule) -> dict[str, Any]:
+    """`install`, while no other run changes the agent; before it is installed, nobody does."""
+    if module.check_mode or not os.path.isdir(_agent.ROOT):
+        return install(module)
+    with _host.exclusive(_agent.ROOT):
+        return install(module)
+
+
 def install(module: AnsibleModule) -> dict[str, Any]:
     """Do it; returns the module's result. Raises Rejected, HostError or OSError."""
     path, group = module.params["path"], module.params["group"]
@@ -211,7 +212,7 @@ def _diff(
     """What people see: both documents as YAML with secrets hidden, and what the agent does."""
     diffs: list[dict[str, str]] = []
     if before != after:
-        old, new = parsed(before), parsed(after)
+        old, new = _text.parsed(before), _text.parsed(after)
         diffs.append(
             {
                 "before": _text.render(old) if old is not None else "",
@@ -240,7 +241,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = install(module)
+        result = alone(module)
     except Rejected as error:
         module.fail_json(msg=str(error), errors=error.errors, change="none", reloaded=False)
     except (_host.HostError, OSError, KeyError, ValueError) as error:

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent
-from ansible_collections.lvs.cluster.plugins.modules import agent_config, agent_info
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _status
+from ansible_collections.lvs.cluster.plugins.modules import agent_config
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the file is to belong to root")
 
@@ -158,9 +158,9 @@ def test_settled_means_that_every_instance_has_a_master(
 ) -> None:
     processes = {"ha": {"state": "running"}}
     status = {"agent": {"processes": processes}, "instances": instances}
-    assert agent_info.unsettled(status) == wrong
+    assert _status.unsettled(status) == wrong
 
 
 def test_a_process_that_does_not_run_is_not_settled() -> None:
     status = {"agent": {"processes": {"health": {"state": "starting"}}}, "instances": []}
-    assert agent_info.unsettled(status) == ["process health is starting"]
+    assert _status.unsettled(status) == ["process health is starting"]

@@ -187,7 +187,7 @@ def _scheduling(service: Item) -> str:
 
 
 def _real_servers(entries: list[Item]) -> list[str]:
-    """Those that are down first."""
+    """Those that are down or taken out first."""
     in_table: dict[tuple[object, object], Item] = {}
     for service in entries:
         for one in service.get("destinations", []):
@@ -202,7 +202,8 @@ def _real_servers(entries: list[Item]) -> list[str]:
         places = [(server.get("address"), server.get(key)) for key in ("name", "port")]
         found = [in_table.pop(place) for place in places if place in in_table]
         destination = found[0] if found else None
-        (well if server.get("up") else down).append(_real_server(server, destination))
+        fine = server.get("up") and not render_pools.is_aside(server)
+        (well if fine else down).append(_real_server(server, destination))
     return [*down, *well, *_left_out(entries), *_sorry_servers(entries[0], in_table)]
 
 
@@ -239,8 +240,12 @@ def _real_server(server: Item, destination: Item | None) -> str:
     )
     if destination is not None:
         line += f"  {_connections(destination)}"
+    if by_hand := render_pools.override(server):
+        line += f"  {by_hand}"
     reason = server.get("reason")
-    return f"{line}  {reason}" if reason and not server.get("up") else line
+    if server.get("up") or not reason:
+        return line
+    return f"{line}  DOWN: {reason}" if by_hand else f"{line}  {reason}"
 
 
 def _connections(destination: Item) -> str:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lvs_agent.adapters import link_netlink, runtime_directory
+from lvs_agent.adapters import link_netlink, overrides_file, runtime_directory
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.package_parts import import_parts_only
 from lvs_agent.config import ConfigRejected
@@ -75,8 +75,7 @@ def run(config_path: str, directory: Path) -> int:
     settings = Settings(
         config_path=config_path,
         runtime_directory=directory,
-        # systemd's StateDirectory=; by hand, without a unit, what is kept ends with the boot.
-        state_directory=Path(environment.get("STATE_DIRECTORY", "").split(":")[0] or directory),
+        state_directory=overrides_file.state_dir(environment, directory),
         environment=environment,
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)

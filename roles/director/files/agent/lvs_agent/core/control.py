@@ -15,8 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-# A verb and a few short arguments; anything larger is not for us.
-REQUEST_BYTES_LIMIT = 4096
+from lvs_agent.core import server_orders
+
+# A verb and a few short arguments: two names of 255 characters, an owner and a reason, of up to 6
+# bytes each in JSON; anything larger is not for us.
+REQUEST_BYTES_LIMIT = 8192
 
 Argument = str | int | bool | None
 
@@ -29,14 +32,19 @@ class Verb(StrEnum):
     SUMMARY = "summary"  # the status without what nobody reads, when there are thousands
     CONFIG = "config"
     RELOAD = "reload"
+    REAL_SERVER = "real_server"  # how it stands with one, wherever it is
+    SET_REAL_SERVER = "set_real_server"  # drain, disable, enable it
+    OVERRIDES = "overrides"  # what operators said of real servers
     FAILOVER = "failover"  # give VRRP instances away, hold them, or neither any more
 
 
-WRITING = frozenset({Verb.RELOAD, Verb.FAILOVER})
+WRITING = frozenset({Verb.RELOAD, Verb.SET_REAL_SERVER, Verb.FAILOVER})
 
 # What a verb takes: each argument with the types of its values. Whether one is there, and what its
 # value means, is for the verb to say.
 ARGUMENTS: dict[Verb, dict[str, tuple[type, ...]]] = {
+    Verb.REAL_SERVER: server_orders.WHICH,
+    Verb.SET_REAL_SERVER: server_orders.SET,
     Verb.FAILOVER: {
         "state": (str,),
         "instance": (str, type(None)),

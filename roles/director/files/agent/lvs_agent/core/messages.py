@@ -277,6 +277,41 @@ class BfdState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverridesOrder:
+    """Supervisor -> kernel: these are the overrides, all of them (`overrides.encode`; no bytes:
+    those that are in force).
+
+    `in_force` False: only say what would become of the `places` (`kernel_orders.place_text`) by
+    them. The kernel process answers every one with an OverridesReport.
+    """
+
+    request_id: int
+    in_force: bool
+    places: tuple[str, ...]
+    overrides: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverridesReport:
+    """kernel -> supervisor: the answer to an OverridesOrder; `report` is a JSON object, see
+    `proc/kernel_orders.py`."""
+
+    request_id: int
+    report: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideChange:
+    """Supervisor -> track: an operator's word on a real server is in force, or no longer
+    (`state` enabled). `reason`: by whom and why, for people."""
+
+    virtual_server: str
+    real_server: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """Child -> supervisor: a line for the journal. `level`: debug, info, warning, error."""
 
@@ -326,6 +361,9 @@ Message = (
     | MasterHeard
     | TrackerState
     | BfdState
+    | OverridesOrder
+    | OverridesReport
+    | OverrideChange
     | LogLine
     | StatusRequest
     | StatusReply

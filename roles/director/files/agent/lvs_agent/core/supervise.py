@@ -23,6 +23,7 @@ from lvs_agent.core.messages import (
     InstanceState,
     MasterHeard,
     Message,
+    OverrideChange,
     PoolChange,
     ProcessDied,
     ProcessRestarted,
@@ -211,6 +212,10 @@ class Supervision:
                 if self.lives[HEALTH].listening:
                     return (Tell(name=HEALTH, message=message),)
         return ()
+
+    def operator_said(self, change: OverrideChange) -> tuple[Action, ...]:
+        """A real server was taken out by hand, or put back: news as any other."""
+        return self._pass_on(change)
 
     def news(self, event: InstanceEvent) -> tuple[Action, ...]:
         """Something about an instance that is to be told and that ha does not know of."""

@@ -60,6 +60,10 @@ class Operator:
                 client.reply(success_raw(text.encode()))
             case Verb.RELOAD:
                 self.reload(client.reply)
+            case Verb.REAL_SERVER | Verb.SET_REAL_SERVER:
+                supervisor.orders.serve(request.arguments, client.reply)
+            case Verb.OVERRIDES:
+                client.reply(success(supervisor.overrides.listing()))
             case Verb.FAILOVER:
                 self._failover(request, client)
             case _:
@@ -134,7 +138,7 @@ class Operator:
             if life.state is not ProcessState.RUNNING:
                 times = f" (failed {life.failures_in_a_row} times)" * (life.failures_in_a_row > 0)
                 warnings.append(f"process {name} is {life.state}{times}")
-        return warnings
+        return warnings + self._supervisor.overrides.warnings()
 
     # Reload.
 
@@ -176,6 +180,7 @@ class Operator:
         )
         supervisor.journal.write("info", f"applying configuration {supervision.generation}")
         supervisor.execute(actions)
+        supervisor.overrides.reconfigured()
         supervisor.instance_overrides.reconfigured(before)
 
     def _reject(self, errors: tuple[ConfigError, ...], answer: Answer) -> None:

@@ -25,7 +25,14 @@ from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
 from lvs_agent.adapters.signals import SignalQueue
-from lvs_agent.core.messages import InstanceState, LogLine, MasterHeard, Message, StatusReply
+from lvs_agent.core.messages import (
+    InstanceState,
+    LogLine,
+    MasterHeard,
+    Message,
+    OverridesReport,
+    StatusReply,
+)
 from lvs_agent.core.orders import (
     Abort,
     Action,
@@ -56,6 +63,8 @@ from lvs_agent.proc.fork import Forked, Room, fork, reap
 from lvs_agent.proc.instance_overrides import InstanceOverrides
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.operator import Operator
+from lvs_agent.proc.override_book import OverrideBook
+from lvs_agent.proc.server_orders import ServerOrders
 from lvs_agent.proc.status import StatusBoard
 
 CAPABILITIES = {
@@ -86,7 +95,7 @@ class Mains:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where the supervisor works; `state_directory`: for what has to survive a boot."""
+    """Where the supervisor works; what is in `state_directory` survives a boot."""
 
     config_path: str
     runtime_directory: Path
@@ -115,6 +124,8 @@ class Supervisor:
         }
         self.instance_overrides = InstanceOverrides(self)
         self.operator = Operator(self)
+        self.overrides = OverrideBook(self, settings.state_directory)
+        self.orders = ServerOrders(self, self.overrides)
         self._mains = mains
         self._children: dict[str, _ChildProcess] = {}
         self._exit_status = 0
@@ -137,6 +148,7 @@ class Supervisor:
         self.loop.call_at(now_ns + TICK_NS, self._tick)
         self._feed_watchdog()
         self.operator.keep_status_line()
+        self.overrides.keep_looking()
         self.loop.run()
         self._control.close()
         control_socket.remove(self.settings.runtime_directory)
@@ -215,6 +227,7 @@ class Supervisor:
             restarted=action.restarted,
             adopt=action.adopt,
             pools=action.pools,
+            overrides=self.overrides.entries if name == KERNEL else (),
             instance_overrides=self.instance_overrides.for_birth() if name == HA else (),
         )
         main = getattr(self._mains, name)
@@ -244,6 +257,8 @@ class Supervisor:
                 self.journal.write(level, f"{name}: {text}")
             case StatusReply():
                 self.boards[message.brief].replied(name, message)
+            case OverridesReport() if name == KERNEL:
+                self.orders.said(message)
             case _:
                 self.execute(self.supervision.said(name, message, self.loop.now_ns()))
                 if isinstance(message, InstanceState | MasterHeard):
