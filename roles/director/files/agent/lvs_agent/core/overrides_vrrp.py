@@ -294,7 +294,8 @@ def _entry(value: object) -> InstanceOverride | None:
     texts = [value[name] for name in ("instance", "state", "owner", "reason")]
     times = [value["since_s"]] + ([] if value["expires_s"] is None else [value["expires_s"]])
     sound = all(isinstance(each, str) and each.isprintable() for each in texts) and all(
-        type(each) is int and 0 <= each < 1 << 36 for each in times
+        isinstance(each, int) and not isinstance(each, bool) and 0 <= each < 1 << 36
+        for each in times
     )
     if not sound or value["state"] not in (OverrideState.GIVEN_AWAY, OverrideState.HELD):
         return None
