@@ -17,7 +17,7 @@ NAMESPACES = ("conformance", "interop", "netns")
 CHAINS = (
     ("test_lvs_dr", "test_checks", "test_bad_input", "test_faults"),
     ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
-    ("test_single_instance", "test_two_instances", "test_keepalived_peer"),
+    ("test_single_instance", "test_two_instances", "test_inventory", "test_keepalived_peer"),
     (
         "test_proxy_pairs",
         "test_kernel_parameters",
@@ -33,6 +33,7 @@ LAB = (
     "test_vrrp_options",
     "test_single_instance",
     "test_proxy_pairs",
+    "test_tutorial",
     "test_lab_tool",
     "test_lvs_nat",
     "test_ipvs_netlink",
@@ -40,7 +41,7 @@ LAB = (
     "test_quorum",
     "test_sync_daemon",
 )
-_FOLDERS = (*NAMESPACES, "lab", "sim")
+_FOLDERS = (*NAMESPACES, "lab", "gates", "sim")
 
 
 def chain(module: str) -> tuple[str, ...]:

@@ -9,23 +9,94 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _cluster,
+    _document,
     _firewall_rules,
     _forwarding,
     _host_needs,
     _real_server,
+    _rules,
+    _rules_clusters,
     _verification,
+    _view,
+    _vrrp_plan,
+)
+
+# What `vrrp_plan` shows of an instance.
+_PLANNED = (
+    "interface",
+    "virtual_router_id",
+    "priority",
+    "unicast_src_ip",
+    "unicast_peer",
+    "virtual_ipaddress",
+    "virtual_ipaddress_excluded",
 )
 
 
 def director_document(
     sections: Mapping[str, Any],
-    overlay: Mapping[str, Any] | None = None,
+    overlays: Any = None,
     addresses: Mapping[str, list[str]] | None = None,
+    *,
+    director: str = "",
+    groups: Mapping[str, Any] | None = None,
+    hostvars: Mapping[str, Any] | None = None,
 ) -> Any:
     """The configuration document of one director."""
-    return _cluster.merge_document(
-        _cluster.plain(sections), _cluster.plain(overlay or {}), _cluster.plain(addresses or {})
+    listed = overlays if isinstance(overlays, list | tuple) else [overlays]
+    draft = _document.merge_document(
+        _cluster.plain(sections),
+        [_cluster.plain(each) for each in listed if each],
+        _cluster.plain(addresses or {}),
     )
+    # The other directors' variables are templates to resolve: only where something is wanted.
+    if not _vrrp_plan.wanted(draft):
+        return draft
+    if not director or groups is None or hostvars is None:
+        raise AnsibleFilterError("to derive `auto`, director, groups and hostvars are needed")
+    known = _cluster.collect(groups, hostvars, _cluster.PLAN_VARIABLES)
+    cluster = _cluster.of_director(known, director)
+    if director not in cluster.directors:
+        raise AnsibleFilterError(
+            f"`auto` cannot be derived: {director} is not in the group {_cluster.DIRECTORS_GROUP}"
+        )
+    plan = _cluster.plan(cluster, {**_cluster.drafts(cluster), director: draft})
+    missing = [f"{each.path}: {each.message}" for each in plan.missing if each.director == director]
+    if missing:
+        raise AnsibleFilterError("\n".join(missing))
+    return _vrrp_plan.applied(draft, plan, director)
+
+
+def vrrp_plan(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Any]:
+    """Who has which VRRP instance at which priority with which peers, and what is wrong there."""
+    directors: dict[str, Any] = {}
+    conflicts: list[dict[str, str]] = []
+    whole = _cluster.collect(groups, hostvars)
+    parts = [(cluster, _cluster.documents(cluster)) for cluster in _cluster.clusters(whole)]
+    for cluster, documents in parts:
+        directors |= {name: _planned(each) for name, each in documents.items()}
+        found = [*_rules.check_vrrp(cluster, documents)]
+        conflicts += [
+            {"where": each.where, "message": each.message} for each in found if not each.warning
+        ]
+    found = [*_rules_clusters.check_vrrp(parts)]
+    conflicts += [{"where": each.where, "message": each.message} for each in found]
+    return {"directors": directors, "conflicts": conflicts}
+
+
+def _planned(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The instances of one director with what a plan is about; no passwords."""
+    found = _view.section(document, "vrrp_instances")
+    return {
+        str(name): {option: values[option] for option in _PLANNED if option in values}
+        for name, values in found.items()
+        if isinstance(values, Mapping)
+    }
+
+
+def directors_of(host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
+    """The directors that `host` has to do with."""
+    return _cluster.directors_of(_cluster.collect(groups, hostvars), str(host))
 
 
 def host_addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -46,7 +117,7 @@ def real_server_probes(
     director: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """What `director` can try out on the real servers."""
-    cluster = _cluster.collect(groups, hostvars)
+    cluster = _cluster.of_director(_cluster.collect(groups, hostvars), str(director))
     return _verification.probes(cluster, str(director))
 
 
@@ -120,6 +191,7 @@ class FilterModule:
             "director_document": director_document,
             "director_firewall_rules": director_firewall_rules,
             "director_sysctls": director_sysctls,
+            "directors_of": directors_of,
             "host_addresses": host_addresses,
             "kernel_modules": kernel_modules,
             "real_server_needs": real_server_needs,
@@ -129,4 +201,5 @@ class FilterModule:
             "tracks_processes": tracks_processes,
             "vmac_interfaces": vmac_interfaces,
             "vrrp_interfaces": vrrp_interfaces,
+            "vrrp_plan": vrrp_plan,
         }

@@ -124,6 +124,22 @@ class Cluster:
         values: dict[str, Any] = json.loads(shown.stdout)
         return values
 
+    def groups(self, folder: Path, *sources: Path) -> dict[str, list[str]]:
+        """The hosts of each group of an inventory in `folder` with further `sources` behind it."""
+        self._connection.write_text(self.lab.inventory())
+        command = [str(BIN / "ansible-inventory"), "--list"]
+        for source in (self._connection, folder, *sources):
+            command += ["-i", str(source)]
+        shown = subprocess.run(
+            command,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return {name: each.get("hosts", []) for name, each in json.loads(shown.stdout).items()}
+
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,

@@ -28,14 +28,24 @@ _SEE = "Its options are in C(docs/options.md)."
 
 # The role's own variables, which the agent knows nothing of.
 _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "director_group": (
+        "{{ lvs_group | default({}) }}",
+        {
+            "type": "dict",
+            "description": [
+                "What differs for a group of directors, such as one of several clusters. A mapping"
+                " with the names above, such as C(vrrp_instances), without their prefix. It is"
+                " merged over them; mappings merge, anything else replaces, null removes."
+            ],
+        },
+    ),
     "director_host": (
         "{{ lvs_host | default({}) }}",
         {
             "type": "dict",
             "description": [
-                "What differs on this director. A mapping with the names above, such as"
-                " C(vrrp_instances), without their prefix. It is merged over the variables of the"
-                " group; mappings merge, anything else replaces, null removes."
+                "What differs on this director, in the same form. It is merged over the variables"
+                " of the group and over O(director_group)."
             ],
         },
     ),
@@ -173,6 +183,46 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
             "description": ["Forwarding methods to try out."],
         },
     ),
+    "director_hand_over": (
+        "{{ inventory_hostname | lvs.cluster.directors_of(groups, hostvars) | length > 1 }}",
+        {
+            "type": "bool",
+            "description": [
+                "Before the running agent is restarted, give its instances to another director, and"
+                " stand aside until the agent is healthy again. The role fails before it changes"
+                " anything if no other director takes them. Default is true with more than one"
+                " director in the cluster."
+            ],
+        },
+    ),
+    "director_hand_over_timeout": (
+        30,
+        {
+            "type": "int",
+            "description": ["How many seconds another director may take to become master."],
+        },
+    ),
+    "director_claim_expires": (
+        300,
+        {
+            "type": "int",
+            "description": [
+                "After how many seconds a director that stands aside for this role takes part in"
+                " elections again by itself, because the run that wanted it is dead. Another run"
+                " waits as long for its turn."
+            ],
+        },
+    ),
+    "director_stable_for": (
+        3,
+        {
+            "type": "int",
+            "description": [
+                "After a restart, for how many seconds all must have been well, virtual servers"
+                " that had their quorum before among it, or the role goes back to what ran before."
+            ],
+        },
+    ),
     "director_settle_timeout": (
         60,
         {
@@ -212,6 +262,16 @@ def argument_specs() -> str:
                 "description": [
                     "Prepares the host and unpacks the agent, without making it the current release"
                     " and without touching a running one."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "rollback": {
+                "short_description": "Go back to the release of the agent from before",
+                "description": [
+                    "Puts back the release and unit that ran before the release last changed, and"
+                    " keeps the configuration. Hands over first, as for any other release."
                 ],
                 "author": ["The lvs.cluster developers"],
                 "version_added": "0.1.0",
