@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cluster's later life, by its playbooks: looked at, upgraded, put back, deployed to, and all that
-goes wrong on the way, with a client at work.
+"""A cluster's later life by its playbooks: looked at, upgraded, put back, deployed to; and what
+can go wrong on the way, with a client at work.
 
 On the seed's section 4.3, with connection synchronisation. drct1 is master of the virtual server's
 address.
