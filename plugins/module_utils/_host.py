@@ -262,7 +262,7 @@ def _systemctl(module: Any, verb: str, name: str) -> None:
         run(module, [*binary(module, "systemctl"), verb, name], f"systemctl {verb} {name}")
     except HostError as error:
         command = ["journalctl", "--unit", name, "--lines", "20", "--no-pager", "--output", "cat"]
-        _, journal, _ = module.run_command(command, check_rc=False)
+        __, journal, __ = module.run_command(command, check_rc=False)
         raise HostError(f"{error}\nIts last lines in the journal:\n{journal.strip()}") from error
 
 

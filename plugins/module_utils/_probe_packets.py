@@ -40,7 +40,7 @@ def checksum(data: bytes) -> int:
 
 def echo(source: Address, target: Address, identifier: int, sequence: int) -> bytes:
     """An IP packet with an echo request."""
-    protocol, kind, _ = _ECHO[target.version]
+    protocol, kind, __ = _ECHO[target.version]
     body = struct.pack("!BBHHH", kind, 0, 0, identifier, sequence)
     pseudo = _pseudo(source, target, len(body), protocol) if target.version == 6 else b""
     body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]

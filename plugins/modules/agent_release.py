@@ -123,7 +123,8 @@ def unpack(bundle: str, folder: str, release: str) -> None:
             if number >= _ENTRIES_LIMIT or not entry.isreg() or not _inside(entry.name):
                 raise _host.HostError(f"the bundle has an entry that is not ours: {entry.name}")
             source = archive.extractfile(entry)
-            assert source is not None
+            if source is None:
+                raise _host.HostError(f"the bundle has no content for {entry.name}")
             _write(os.path.join(folder, entry.name), source, entry)
     said = (_host.read_text(os.path.join(folder, "RELEASE")) or "").strip()
     if said != release:

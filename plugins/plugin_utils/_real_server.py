@@ -187,7 +187,7 @@ def moving_together(document: Mapping[str, Any], addresses: Iterable[Address]) -
 def together_with(document: Mapping[str, Any], instance: str) -> frozenset[str]:
     """`instance` with those in a sync group with it."""
     found = {instance}
-    for _, members in _view.sync_groups(document):
+    for __, members in _view.sync_groups(document):
         if instance in members:
             found |= members
     return frozenset(found)

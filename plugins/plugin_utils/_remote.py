@@ -17,6 +17,7 @@ from dataclasses import dataclass
 _CHUNK_BYTES = 1 << 16
 # Of what the command complains, the end says why it failed.
 _COMPLAINT_BYTES = 4096
+_LINE_LIMIT = 300
 # A command that has ended may have left somebody who holds its pipes (ssh's shared connection), so
 # nobody waits for their end: this is how often the process is looked at.
 _LOOK_S = 0.05
@@ -75,6 +76,12 @@ def _read(process: subprocess.Popen[bytes], timeout_s: float, limit_bytes: int) 
             if time.monotonic() > deadline:
                 return Answer(failed=f"no answer within {timeout_s:g} s")
     if process.returncode:
-        lines = complaint.decode(errors="replace").strip().splitlines()
-        return Answer(failed=lines[-1] if lines else f"exit status {process.returncode}")
+        return Answer(failed=_last_line(complaint) or f"exit status {process.returncode}")
     return Answer(output=bytes(output))
+
+
+def _last_line(complaint: bytearray) -> str:
+    """For a terminal: whoever is at the other end does not get to write control characters."""
+    lines = complaint.decode(errors="replace").strip().splitlines()
+    shown = lines[-1][:_LINE_LIMIT] if lines else ""
+    return "".join(each if each.isprintable() else "?" for each in shown)

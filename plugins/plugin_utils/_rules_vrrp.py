@@ -8,6 +8,7 @@ the whole does not work. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _view, _vrrp_plan
@@ -58,7 +59,9 @@ def _peers(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
         for other in views:
             if other is view or not view.peers or not other.peers:
                 continue
-            known = _vrrp_plan.addresses(other, sites[other.director])
+            # Its address in the cluster may be on another interface.
+            site = replace(sites[other.director], own=())
+            known = _vrrp_plan.addresses(other, site)
             if known and not set(known) & set(view.peers):
                 what = "unicast_src_ip" if other.source is not None else "address"
                 yield Problem(

@@ -8,7 +8,7 @@ does not know. Pure; must never judge what is said outright.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _view
@@ -73,6 +73,7 @@ def make(drafts: Mapping[str, Mapping[str, Any]], sites: Mapping[str, Site]) -> 
         for director, draft in drafts.items()
         for view in _view.instances(director, draft)
     }
+    sites = {director: _on_one_interface(director, sites[director], views) for director in drafts}
     for director, draft in drafts.items():
         for name, values in _instances(draft):
             if not _asks(values):
@@ -140,6 +141,14 @@ def _order(preferred: Any, directors: list[str]) -> tuple[list[str], str]:
     return list(dict.fromkeys((*known, *directors))), wrong if unknown else ""
 
 
+def _on_one_interface(
+    director: str, site: Site, views: Mapping[tuple[str, str], InstanceView]
+) -> Site:
+    """`site`, without the address in the cluster where that may be on another interface."""
+    used = {view.interface for (each, _), view in views.items() if each == director}
+    return replace(site, own=()) if len(used) > 1 else site
+
+
 def _unicast(
     views: Mapping[tuple[str, str], InstanceView],
     sites: Mapping[str, Site],
@@ -155,13 +164,14 @@ def _unicast(
         view.director: addresses(view, sites[view.director], mine.family)
         for view in (mine, *others)
     }
-    lacking = [each for each, known in found.items() if not known]
+    # In the order of the inventory: all directors say the same, and it is told once.
+    lacking = [each for each in sites if each in found and not found[each]]
     if lacking:
         variable = "lvs_address6" if mine.family == 6 else "lvs_address"
         raise ValueError(
             f"auto: no IPv{mine.family} address of {', '.join(lacking)} is known on the interface"
-            f" of {name}; say it in lvs_interfaces, in {variable}, or as the instance's"
-            " unicast_src_ip"
+            f" of {name}; say it in lvs_interfaces, or as the instance's unicast_src_ip"
+            f" ({variable} is enough where all instances have the same interface)"
         )
     source = found[director][0]
     peers = [str(found[view.director][0]) for view in others]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import pytest
@@ -18,26 +19,32 @@ make_importable()
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster  # noqa: E402
 
 
+@functools.cache
+def _read(name: str) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    """`groups` and `hostvars` as Ansible has them, of the variables only the collection's."""
+    loader = DataLoader()
+    folder = REPOSITORY / "playbooks" / "inventories" / name
+    manager = InventoryManager(loader=loader, sources=[str(folder)])
+    variables = VariableManager(loader=loader, inventory=manager)
+    hostvars = {}
+    for host in manager.get_hosts():
+        values = variables.get_vars(host=host)
+        templar = Templar(loader=loader, variables=values)
+        ours = [each for each in values if _cluster.is_ours(each)]
+        hostvars[host.name] = {
+            each: _cluster.plain(templar.template(values[each])) for each in ours
+        }
+    groups = {
+        group.name: [host.name for host in group.get_hosts()] for group in manager.groups.values()
+    }
+    return groups, hostvars
+
+
 class Inventory:
     """An example inventory as Ansible's `groups` and `hostvars`, to be spoilt at will."""
 
     def __init__(self, name: str) -> None:
-        loader = DataLoader()
-        folder = REPOSITORY / "playbooks" / "inventories" / name
-        manager = InventoryManager(loader=loader, sources=[str(folder)])
-        variables = VariableManager(loader=loader, inventory=manager)
-        groups = {name: [each.name for each in group.get_hosts()]
-                  for name, group in manager.groups.items()}  # fmt: skip
-        self.groups: dict[str, list[str]] = copy.deepcopy(groups)
-        self.hostvars: dict[str, dict[str, Any]] = {}
-        for host in manager.get_hosts():
-            values = variables.get_vars(host=host)
-            templar = Templar(loader=loader, variables=values)
-            self.hostvars[host.name] = {
-                each: _cluster.plain(templar.template(values[each]))
-                for each in values
-                if _cluster.is_ours(each)
-            }
+        self.groups, self.hostvars = copy.deepcopy(_read(name))
 
     def everywhere(self, variable: str) -> list[Any]:
         """The variable of each director: as group_vars are, equal but not shared."""

@@ -281,6 +281,11 @@ def test_complaints_without_end_do_not_fill_memory_or_block() -> None:
     assert found == _remote.Answer(output=b"good\n")
 
 
+def test_a_complaint_has_no_control_characters() -> None:
+    found = _remote.run(["sh", "-c", "printf 'a\\033[2Jb' >&2; exit 1"], 30, 100)
+    assert found.failed == "a?[2Jb"
+
+
 def test_somebody_who_keeps_the_pipes_open_is_not_waited_for() -> None:
     found = _remote.run(["sh", "-c", "sleep 600 & echo good; echo $!"], 60, 100)
     good, pid = found.output.split()

@@ -115,6 +115,28 @@ def test_a_peers_address_is_that_of_its_interface() -> None:
     assert inventory.planned()["d1"]["unicast_peer"] == ["172.16.5.5"]
 
 
+def test_an_address_that_may_be_on_another_interface_is_not_taken() -> None:
+    inventory = Directors(2, priority="auto", unicast_peer="auto")
+    for values in inventory.hostvars.values():
+        values["lvs_vrrp_instances"]["VI_2"] = {
+            "interface": "eth1",
+            "virtual_router_id": 52,
+            "priority": "auto",
+            "virtual_ipaddress": ["192.168.1.1"],
+        }
+    [error] = [each for each in found(inventory) if "unicast_peer" in each.where]
+    assert "no IPv4 address of d1, d2 is known on the interface of VI_1" in error.message
+    assert "lvs_interfaces" in error.message
+
+
+def test_peers_said_outright_may_be_on_another_network_than_the_cluster(lvs_nat: Any) -> None:
+    for name, peer in (("drct1", "192.168.1.200"), ("drct2", "192.168.1.100")):
+        del lvs_nat.hostvars[name]["lvs_interfaces"]
+        own = lvs_nat.hostvars[name]["lvs_host"]["vrrp_instances"]["VI_2"]
+        own["unicast_peer"] = [peer]
+    assert [each for each in found(lvs_nat) if "unicast_peer" in each.where] == []
+
+
 def test_a_source_said_outright_is_what_the_others_speak_to() -> None:
     inventory = Directors(2, priority="auto", unicast_peer="auto")
     inventory.own("d2", unicast_src_ip="172.16.9.9")

@@ -87,7 +87,7 @@ def findings_of(path: str, *, host: bool) -> Findings:
 
 
 def _missing_interfaces(accepted: Config) -> Iterator[ConfigError]:
-    present = {name for _, name in socket.if_nameindex()}
+    present = {name for __, name in socket.if_nameindex()}
     # Those that the agent makes itself.
     made = {one.vmac.interface for one in accepted.vrrp_instances if one.vmac is not None}
     for instance in accepted.vrrp_instances:

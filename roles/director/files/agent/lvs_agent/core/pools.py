@@ -145,7 +145,7 @@ class Pools:
 
     def _can_wait(self, identity: ServiceKey, new: tuple[Place, ...]) -> bool:
         state = self._states.get(identity)
-        unknown = {endpoint for _, endpoint in new}
+        unknown = {endpoint for __, endpoint in new}
         server, lookup = self._servers[identity], self._lookup(identity)
         return state is not None and can_wait(server, lookup, state, unknown)
 

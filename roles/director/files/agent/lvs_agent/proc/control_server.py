@@ -145,7 +145,7 @@ class ControlServer:
         loop.call_at(loop.now_ns() + _SWEEP_NS, self._sweep)
 
     def _acceptable(self) -> None:
-        for _ in range(_ACCEPTS_PER_TURN):
+        for __ in range(_ACCEPTS_PER_TURN):
             try:
                 connection, _address = self._listener.accept()
             except BlockingIOError:

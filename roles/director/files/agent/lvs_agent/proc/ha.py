@@ -72,7 +72,7 @@ class Ha(Child):
         )
         self._stopping = False
         # The greatest of some: being interrupted while reading makes one too small.
-        self._asleep_ns = max(asleep_ns() for _ in range(3))
+        self._asleep_ns = max(asleep_ns() for __ in range(3))
         now_ns = loop.now_ns()
         self._stack = VrrpStack(
             start.config,
@@ -217,7 +217,7 @@ class Ha(Child):
         now_ns = self.loop.now_ns()
         for name, action in outputs:
             self._executor.do(name, action, now_ns)
-        for name in {name for name, _ in outputs}:
+        for name in {name for name, __ in outputs}:
             if name in self._stack.routers:
                 self._arm(name)
 

@@ -67,12 +67,18 @@ class InstanceOverrides:
             supervisor.journal.write("error", f"overrides of instances: {self._wrong}")
         self._orders: list[_Order] = []
         self._timer: Timer | None = None
+        # Whose time was over while no agent ran: nobody is to be told, nothing was in force.
+        over = [each.instance for each in self.book.expired(int(time.time()))]
+        self.book = self.book.set(over, None)
 
-    def begin(self) -> None:
-        """Look for overrides whose time is over, now and every second."""
-        self._expire()
+    def keep_looking(self) -> None:
+        """For overrides whose time is over, every second from now on."""
         loop = self._supervisor.loop
-        loop.call_at(loop.now_ns() + _TICK_NS, self.begin)
+        loop.call_at(loop.now_ns() + _TICK_NS, self._tick)
+
+    def _tick(self) -> None:
+        self._expire()
+        self.keep_looking()
 
     def for_birth(self) -> tuple[InstanceOverride, ...]:
         """What a new ha process begins with."""

@@ -142,7 +142,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # children share these pages; a collection would write into all of them
         self.loop.add_reader(self._signals.fileno(), self._signalled)
-        self.instance_overrides.begin()
+        self.instance_overrides.keep_looking()
         now_ns = self.loop.now_ns()
         self.execute(self.supervision.begin(now_ns))
         self.loop.call_at(now_ns + TICK_NS, self._tick)
@@ -344,7 +344,7 @@ def _drain(end: socket.socket) -> None:
 
     An old HoldApplied could else be taken for the answer to a new Hold.
     """
-    for _ in range(_DRAIN_LIMIT):
+    for __ in range(_DRAIN_LIMIT):
         try:
             end.recv(_DRAIN_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:

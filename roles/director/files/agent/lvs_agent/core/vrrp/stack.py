@@ -124,7 +124,9 @@ class VrrpStack:
             self._feed(unit, event, now_ns)
             if unit.concern != before:
                 self._settle(unit.group, now_ns)
-            elif any(isinstance(action, Announce) and action.repeat for _, action in self._outputs):
+            elif any(
+                isinstance(action, Announce) and action.repeat for __, action in self._outputs
+            ):
                 self._announce_siblings(unit, unit.group, now_ns)
         return self._take()
 
