@@ -130,18 +130,27 @@ class Wish:
             check=arguments.get("check") is True,
         )
 
-    def override(self, now_s: int) -> InstanceOverride | None:
-        """What is to be in force, of any instance; None: nothing."""
+    def override(
+        self, instance: str, before: InstanceOverride | None, now_s: int
+    ) -> InstanceOverride | None:
+        """What is to be in force for `instance` after `before`; None: nothing."""
         if self.state is OverrideState.ORDINARY:
             return None
+        renewed = before is not None and not self.changes(before)
         return InstanceOverride(
-            instance="",
+            instance=instance,
             state=self.state,
             owner=self.owner,
             reason=self.reason,
-            since_s=now_s,
+            since_s=before.since_s if renewed and before is not None else now_s,
             expires_s=None if self.expires_s is None else now_s + self.expires_s,
         )
+
+    def apply(self, book: InstanceBook, names: Iterable[str], now_s: int) -> InstanceBook:
+        """The book after it. Raises OverrideRefused."""
+        for name in names:
+            book = book.set([name], self.override(name, book[name], now_s))
+        return book
 
     def changes(self, override: InstanceOverride | None) -> bool:
         """Whether it is more than what is in force already, with another end at most."""
