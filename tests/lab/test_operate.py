@@ -133,8 +133,11 @@ def test_everything_wrong_is_in_one_message_and_in_the_report(
     lab: Lab, cluster: Cluster, tmp_path: Path
 ) -> None:
     nowhere = tmp_path / "nowhere.yml"
-    # An address of the lab's network that nobody has.
-    nowhere.write_text("all: {hosts: {drct2: {ansible_host: 10.99.0.250}}}\n")
+    # A port that refuses at once; the lab's own way to the host, and its open connection, are off.
+    nowhere.write_text(
+        "all: {hosts: {drct2: {ansible_host: 127.0.0.1, ansible_port: 1, ansible_control_path: '',"
+        " ansible_ssh_common_args: '-oControlMaster=no', ansible_ssh_args: ''}}}\n"
+    )
     away = ("-i", str(nowhere), "-e", SYNC)
     lab.run(
         "drct1", "systemctl disable lvs-agent; ip address del 172.16.1.254/32 dev lo", check=False
