@@ -95,7 +95,8 @@ def check_text(name: str, text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A request, read. `instance` None: all; `check`: only say what it would change."""
+    """A request, read. `instance` None: all; `check`: only say what it would change; `exclusive`:
+    what another owner wants stays."""
 
     state: OverrideState
     instance: str | None
@@ -105,6 +106,7 @@ class Wish:
     timeout_s: int
     force: bool
     check: bool
+    exclusive: bool
 
     @classmethod
     def read(cls, arguments: Mapping[str, Argument]) -> Wish:
@@ -128,6 +130,7 @@ class Wish:
             timeout_s=_number(arguments, "timeout_s", 1, TIMEOUT_MOST_S) or TIMEOUT_S,
             force=arguments.get("force") is True,
             check=arguments.get("check") is True,
+            exclusive=arguments.get("exclusive") is True,
         )
 
     def override(
@@ -159,6 +162,29 @@ class Wish:
         wanted = (self.state, self.owner, self.reason, self.expires_s is None)
         there = (override.state, override.owner, override.reason, override.expires_s is None)
         return wanted != there
+
+
+def free_of_others(
+    found: tuple[tuple[str, ...], ...], book: InstanceBook, wish: Wish
+) -> tuple[tuple[str, ...], ...]:
+    """Those of the parties `found` that an exclusive wish is about: to end something, only its
+    owner's. Raises OverrideRefused where another owner wants something, so that of two at once one
+    has it."""
+    if not wish.exclusive:
+        return found
+    taken = {
+        members: each
+        for members in found
+        for name in members
+        if (each := book[name]) is not None and each.owner != wish.owner
+    }
+    if wish.state is OverrideState.ORDINARY:
+        return tuple(members for members in found if members not in taken)
+    for members, each in taken.items():
+        raise OverrideRefused(
+            f"{members[0]} is {in_words(each)}{until(each)}; wait for its end, or resume it first"
+        )
+    return found
 
 
 def _number(arguments: Mapping[str, Argument], name: str, least: int, most: int) -> int | None:

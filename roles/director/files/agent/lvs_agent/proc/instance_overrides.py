@@ -24,6 +24,7 @@ from lvs_agent.core.overrides_vrrp import (
     OverrideState,
     Wish,
     decode,
+    free_of_others,
     in_words,
     parties,
     until,
@@ -117,7 +118,7 @@ class InstanceOverrides:
         now_s = int(time.time())
         try:
             wish = Wish.read(arguments)
-            found = parties(self._config, wish.instance)
+            found = free_of_others(parties(self._config, wish.instance), self.book, wish)
             names = [name for members in found for name in members]
             if not wish.check and wish.state is not OverrideState.ORDINARY:
                 self._refuse_if_under_way(names)
