@@ -107,7 +107,10 @@ class Cluster:
     ) -> subprocess.Popen[str]:
         """Start a playbook, in a process group of its own; the caller sees to its end."""
         folder = INVENTORIES / inventory if isinstance(inventory, str) else inventory
-        self._connection.write_text(self.lab.inventory())
+        # Another one that runs may be reading it.
+        text = self.lab.inventory()
+        if not self._connection.exists() or self._connection.read_text() != text:
+            self._connection.write_text(text)
         command = [str(BIN / "ansible-playbook"), name, "-i", str(self._connection)]
         return subprocess.Popen(
             [*command, "-i", str(folder), *words],

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on the client: what clients do to a web service, all at once, and what became of it.
 
-Usage: load.py URL BIG_URL SECONDS. Prints a line for each request when it has ended, `second`, kind
-and `ok` or what went wrong, tab separated. Standard library only; ends by itself.
+Usage: load.py URL BIG_URL SECONDS. Prints a line for each request when it has ended: when it began
+and ended (wall clock, s), kind, and `ok` or what went wrong, tab separated. Standard library only;
+ends by itself.
 
 short: a connection for each request. keepalive: some forty requests over one connection, then a new
 one, as browsers do with a server's limit. download: a file of some megabytes, read slowly.
@@ -62,6 +63,7 @@ class Client:
     def _request(
         self, kind: str, connection: http.client.HTTPConnection, path: str, pause_s: float = 0
     ) -> bool:
+        began_s = time.time()
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -70,7 +72,7 @@ class Client:
             outcome = "ok" if response.status == 200 and not response.length else "cut off"
         except (OSError, http.client.HTTPException) as error:
             outcome = f"{type(error).__name__}: {error}"
-        print(f"{time.monotonic():.3f}\t{kind}\t{outcome}", flush=True)
+        print(f"{began_s:.3f}\t{time.time():.3f}\t{kind}\t{outcome}", flush=True)
         return outcome == "ok"
 
 

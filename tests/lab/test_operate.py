@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from cluster import Cluster, kill
@@ -29,8 +30,8 @@ URL = f"http://{VIP}/index.html"
 DIRECTORS = ("drct1", "drct2")
 LOAD = Path(__file__).with_name("load.py")
 LOAD_S = 400
-# The protocol's own time until a backup takes over from a master that fell silent.
-MASTER_DOWN_S = 3.61
+# Between a director's clock and the client's, and until switches and hosts know a new master.
+SLACK_S = 2.0
 BIG_BYTES = 3_000_000
 SYNC = json.dumps({"lvs_global_defs": {"lvs_sync_daemon": "eno16777736 inst VI_1"}})
 # Of the directors in turn: a run that waits for another needs no more than that.
@@ -51,26 +52,60 @@ def installed(lived_in: Lab, cluster: Cluster) -> None:
     cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
 
 
+class Request(NamedTuple):
+    """One of the client's, by the wall clock."""
+
+    began_s: float
+    ended_s: float
+    kind: str
+    outcome: str
+
+
 @dataclass(kw_only=True)
 class Requests:
     """What became of the client's requests."""
 
     job: Job
 
-    def rows(self) -> list[tuple[float, str, str]]:
+    def rows(self) -> list[Request]:
         lines = [line.split("\t") for line in self.job.output().splitlines()]
-        return [(float(row[0]), row[1], row[2]) for row in lines if len(row) == 3]
+        return [Request(float(row[0]), float(row[1]), *row[2:]) for row in lines if len(row) == 4]
 
-    def lost(self) -> list[tuple[float, str, str]]:
-        return [row for row in self.rows() if row[2] != "ok"]
+    def lost(self) -> list[Request]:
+        return [each for each in self.rows() if each.outcome != "ok"]
+
+    def lost_without(self, handovers_s: list[float]) -> list[Request]:
+        """Those that no hand-over can have to do with."""
+        return [
+            each
+            for each in self.lost()
+            if not any(each.began_s - SLACK_S < at < each.ended_s + SLACK_S for at in handovers_s)
+        ]
 
     def counts(self) -> dict[str, int]:
-        return dict(Counter(kind for _, kind, outcome in self.rows() if outcome == "ok"))
+        return dict(Counter(each.kind for each in self.rows() if each.outcome == "ok"))
 
     def gap_s(self) -> float:
-        """The longest time between two good answers to short requests."""
-        times = [at for at, kind, outcome in self.rows() if (kind, outcome) == ("short", "ok")]
-        return max(later - at for at, later in pairwise(times))
+        """The longest time between the ends of two good short requests."""
+        good = [
+            each.ended_s for each in self.rows() if (each.kind, each.outcome) == ("short", "ok")
+        ]
+        return max(later - at for at, later in pairwise(good))
+
+
+def handovers_s(lab: Lab) -> list[float]:
+    """When a director became master of the virtual server's address, since the boot."""
+    command = "journalctl -b -u lvs-agent -o short-unix --no-pager | grep 'VI_1.*-> MASTER'"
+    lines = "".join(lab.run(name, command, check=False).stdout for name in DIRECTORS).splitlines()
+    return [float(line.split()[0]) for line in lines]
+
+
+def record(requests: Requests, lab: Lab, what: str, record_property: pytest.RecordProperty) -> None:
+    """Tell what a client noticed, and check that it lost nothing but in a hand-over."""
+    told = f"gap at {what}: {requests.gap_s():.2f} s; {requests.counts()}, lost {requests.lost()}"
+    print(told)
+    record_property(what, told)
+    assert requests.lost_without(handovers_s(lab)) == [], told
 
 
 @contextmanager
@@ -98,6 +133,12 @@ def release(lab: Lab, director: str) -> str:
 
 def pid(lab: Lab, director: str) -> str:
     return lab.run(director, "systemctl show -p MainPID --value lvs-agent").stdout.strip()
+
+
+def starts(lab: Lab, director: str) -> int:
+    """How often the agent was started since the boot."""
+    command = "journalctl -b -u lvs-agent -o cat --no-pager | grep -c ' is ready$'"
+    return int(lab.run(director, command, check=False).stdout)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +216,7 @@ def test_everything_wrong_is_in_one_message_and_in_the_report(
 def test_two_upgrades_at_once_take_turns_and_the_client_is_served(
     lab: Lab, cluster: Cluster, another: Cluster, record_property: pytest.RecordProperty
 ) -> None:
-    before = {name: (release(lab, name), pid(lab, name)) for name in DIRECTORS}
+    before = {name: (release(lab, name), starts(lab, name)) for name in DIRECTORS}
     words = ("-e", SYNC, *CLAIM)
     with load(lab, cluster) as requests:
         other = another.begin("lvs_dr", *words, name="lvs.cluster.upgrade")
@@ -186,21 +227,12 @@ def test_two_upgrades_at_once_take_turns_and_the_client_is_served(
             kill(other)
         assert run.good, run.output
         assert other.returncode == 0, output
-    after = {name: (release(lab, name), pid(lab, name)) for name in DIRECTORS}
+    after = {name: (release(lab, name), starts(lab, name)) for name in DIRECTORS}
     for name in DIRECTORS:
         assert after[name][0] != before[name][0], "another release"
-        assert after[name][1] != before[name][1], "another process"
+        assert after[name][1] == before[name][1] + 1, "restarted by one of the two runs"
     assert after["drct1"][0] == after["drct2"][0]
-    restarts = {
-        name: lab.run(name, "journalctl -b -u lvs-agent -o cat | grep -c ' is ready$'").stdout
-        for name in DIRECTORS
-    }
-    record_property("starts", restarts)
-    record_property("gap_at_upgrade_s", round(requests.gap_s(), 3))
-    record_property("requests", requests.counts())
-    record_property("lost", requests.lost())
-    assert requests.gap_s() < MASTER_DOWN_S
-    assert requests.lost() == []
+    record(requests, lab, "upgrade", record_property)
 
 
 def test_a_release_that_does_not_run_is_put_back_and_ends_the_upgrade(
@@ -216,10 +248,7 @@ def test_a_release_that_does_not_run_is_put_back_and_ends_the_upgrade(
     assert {name: release(lab, name) for name in DIRECTORS} == before
     touched = [name for name in DIRECTORS if pid(lab, name) != pids[name]]
     assert len(touched) == 1, "the other director is not touched"
-    record_property("gap_at_rollback_s", round(requests.gap_s(), 3))
-    record_property("lost", requests.lost())
-    assert requests.gap_s() < MASTER_DOWN_S
-    assert requests.lost() == []
+    record(requests, lab, "rollback", record_property)
     for name in DIRECTORS:
         assert all(each["hold"] is None for each in cluster.status(name)["instances"])  # type: ignore[attr-defined]
 
@@ -285,9 +314,8 @@ def test_a_rolling_deploy_loses_no_request(
         assert run.good, run.output
     for host in ("rs1", "rs2"):
         assert lab.run(host, "cat /var/www/html/index.html").stdout == f"deployed on {host}\n"
-    record_property("requests", requests.counts())
-    record_property("seconds", round(run.duration_s, 1))
-    assert requests.lost() == []
+    record(requests, lab, "deploy", record_property)
+    assert requests.lost() == [], "no hand-over, nothing lost"
 
 
 def test_a_deploy_that_fails_leaves_its_server_drained_and_says_so(
