@@ -15,6 +15,7 @@ PARAMS: dict[str, Any] = {
     "state": "given_away",
     "timeout": 30,
     "force": False,
+    "exclusive": False,
     "owner": "ansible",
     "reason": "new kernel",
     "expires": "1h",
