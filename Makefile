@@ -7,7 +7,8 @@ BIN := .venv/bin
 AGENT := roles/director/files/agent
 QUICK := tests/unit tests/sim
 # Ansible's tools find the checkout by the collection's name, and each other.
-ANSIBLE = ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections PATH=$(CURDIR)/$(BIN):$$PATH
+# An older copy of the collection in the own home would be taken for it.
+ANSIBLE = ANSIBLE_HOME=$(CURDIR)/.venv/ansible-home ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections PATH=$(CURDIR)/$(BIN):$$PATH
 
 .PHONY: demo test check lint generate build interoperability bench lab-down clean bootstrap
 
