@@ -18,6 +18,9 @@ VOLATILE = (
     "/run/log", "/run/systemd", "/run/udev", "/run/user", "/run/sshd", "/run/dbus", "/run/lock",
     "/run/initctl", "/run/credentials", "/run/lvslab", "/run/nginx", "/run/sudo", "/run/mount",
     "/var/lib/systemd", "/var/lib/private", "/run/utmp", "/run/frr", "/run/keepalived",
+    # of the web servers that other tests of the chain have run
+    "/etc/haproxy", "/run/haproxy", "/run/haproxy.pid", "/var/lib/haproxy", "/run/nginx.pid",
+    "/var/lib/nginx",
     # shadow's own copies of what it changed last, and its lock
     "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/.pwd.lock",
     "/etc/subuid-", "/etc/subgid-", "/etc/subuid", "/etc/subgid",
@@ -72,6 +75,14 @@ def sysctls() -> dict[str, str]:
     return {name: value for name, value in pairs if not name.startswith(COUNTING)}
 
 
+def routes() -> list[str]:
+    """Of all tables; those from router advertisements come and go by themselves."""
+    found = []
+    for family in ("-4", "-6"):
+        found += run("ip", family, "route", "show", "table", "all")
+    return [line for line in found if " proto ra " not in line]
+
+
 def services() -> list[str]:
     """What IPVS balances. To ask a kernel without IPVS would load it."""
     return run("ipvsadm", "-Sn") if os.path.exists("/proc/net/ip_vs") else []
@@ -92,8 +103,7 @@ print(
             "addresses": [each.split(" valid_lft")[0] for each in run("ip", "-o", "address")],
             "links": [each.split(":")[1] for each in run("ip", "-o", "link")],
             "rules": [*run("ip", "-4", "rule"), *run("ip", "-6", "rule")],
-            "routes": [*run("ip", "-4", "route", "show", "table", "all"),
-                       *run("ip", "-6", "route", "show", "table", "all")],
+            "routes": routes(),
             "tables": run("nft", "list", "ruleset"),
             "services": services(),
             "units": units(),
