@@ -65,7 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def problems(whole: Cluster) -> list[Problem]:
     """Everything wrong with the inventory, each of its clusters apart. Raises CheckerFailed."""
     parts = [(cluster, _cluster.documents(cluster)) for cluster in _cluster.clusters(whole)]
-    everything = {name: each for _, documents in parts for name, each in documents.items()}
+    everything = {name: each for __, documents in parts for name, each in documents.items()}
     errors, warnings = _checker.check(everything, os.path.abspath(_AGENT))
     found: list[Problem] = []
     for cluster, documents in parts:

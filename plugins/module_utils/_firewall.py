@@ -187,7 +187,7 @@ def _zone(module: Any, interface: str | None) -> str:
     command = _host.binary(module, "firewall-cmd")
     if interface is not None:
         query = [*command, f"--get-zone-of-interface={interface}"]
-        code, output, _ = module.run_command(query, check_rc=False)
+        code, output, __ = module.run_command(query, check_rc=False)
         if code == 0 and output.strip():
             return str(output.strip())
     return _host.run(module, [*command, "--get-default-zone"], "asking firewalld").strip()
@@ -197,7 +197,7 @@ def _not_in_firewalld(module: Any, rules: list[list[str]]) -> list[list[str]]:
     """Those that either the permanent configuration or the one in force has not."""
     command = _host.binary(module, "firewall-cmd")
     missing = []
-    for zone in dict.fromkeys(zone for zone, _ in rules):
+    for zone in dict.fromkeys(zone for zone, __ in rules):
         have = None
         for permanent in ([], ["--permanent"]):
             query = [*command, *permanent, f"--zone={zone}", "--list-rich-rules"]

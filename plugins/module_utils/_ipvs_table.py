@@ -52,7 +52,7 @@ def _name(protocol: str, word: str) -> str:
 
 def _endpoint(word: str) -> str:
     """`AC1001FE:0050` -> `172.16.1.254:80`; `[2001:...]:0050` -> `[2001:...]:80`."""
-    host, _, port = word.rpartition(":")
+    host, __, port = word.rpartition(":")
     if host.startswith("["):
         return f"[{ipaddress.IPv6Address(host.strip('[]'))}]:{int(port, 16)}"
     return f"{ipaddress.IPv4Address(int(host, 16))}:{int(port, 16)}"

@@ -74,7 +74,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils import (
     _text,
 )
 
-_CONFIG_MODE, _UNIT_MODE = 0o640, 0o644
+_CONFIG_MODE = 0o640
+_UNIT_MODE = 0o644
 
 
 def wanted(places: _checkpoint.Places, slot: str) -> _checkpoint.Checkpoint:

@@ -172,7 +172,7 @@ class Search:
     def _python_problem(self, path: str, lowest: str) -> str | None:
         if not os.access(path, os.X_OK):
             return f"no Python at {path}; the agent needs {lowest} or later"
-        code, output, _ = self._module.run_command([path, "-I", "-S", "-c", _VERSION])
+        code, output, __ = self._module.run_command([path, "-I", "-S", "-c", _VERSION])
         version = output.strip()
         if code != 0 or not version:
             return f"{path} does not work"

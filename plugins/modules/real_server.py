@@ -245,9 +245,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _durations
 
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SHOWN = ("state", "weight", "up", "override")
 
 Row = dict[str, Any]
@@ -286,7 +285,10 @@ class Order:
         self.params = params
         self.dry_run = dry_run
         self.per_cent, self.weight = weight_of(params["weight"])
-        self.expires_s = None if params["expires"] is None else duration_s(params["expires"])
+        try:
+            self.expires_s = _durations.seconds(params["expires"])
+        except ValueError as error:
+            raise Wrong(f"expires: {error}") from error
         if params["weight"] is not None and params["state"] != "enabled":
             raise Wrong(f"weight goes with state enabled, not with {params['state']}")
         if params["wait_interval"] <= 0:
@@ -343,14 +345,6 @@ def weight_of(text: str | None) -> tuple[float | None, int | None]:
         raise Wrong(f"weight {text!r} is neither a number nor per cent, such as 50%")
     number = int(found[1])
     return (number, None) if found[2] else (None, number)
-
-
-def duration_s(text: str) -> int:
-    """ "90", "90s", "10m", "2h", "1d", "1w" in seconds. Raises Wrong."""
-    found = re.fullmatch(r"([1-9]\d{0,8})([smhdw]?)", text.strip(), re.ASCII)
-    if found is None:
-        raise Wrong(f"expires {text!r} is no time such as 90s, 10m, 2h or 1d")
-    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def connections(rows: list[Row]) -> int:

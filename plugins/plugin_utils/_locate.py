@@ -63,7 +63,7 @@ def matched(value: Any, path: str) -> int:
                 item = next(value[key] for key in value if str(key) == name)
                 return step + matched(item, path[step:])
     elif isinstance(value, list) and path.startswith("["):
-        index, _, rest = path[1:].partition("]")
+        index, __, rest = path[1:].partition("]")
         if index.isdigit() and int(index) < len(value):
             step = len(index) + 2 + rest.startswith(".")
             return step + matched(value[int(index)], path[step:])

@@ -59,7 +59,7 @@ def uses(directors: Iterable[Director], addresses: Iterable[Address]) -> Iterato
     wanted = dict.fromkeys(addresses)
     for director in directors:
         found = [each for address in wanted for each in director.targets.get(address, ())]
-        for _, pool, target in sorted(found, key=lambda each: each[0]):
+        for __, pool, target in sorted(found, key=lambda each: each[0]):
             yield Use(director=director, pool=pool, target=target)
 
 

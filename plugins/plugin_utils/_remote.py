@@ -63,7 +63,7 @@ def _read(process: subprocess.Popen[bytes], timeout_s: float, limit_bytes: int) 
                 selector.register(stream, selectors.EVENT_READ, kept)
         while True:
             ended = process.poll() is not None
-            for key, _ in selector.select(0 if ended else _LOOK_S):
+            for key, __ in selector.select(0 if ended else _LOOK_S):
                 chunk = os.read(key.fd, _CHUNK_BYTES)
                 key.data.extend(chunk)
                 if not chunk:

@@ -99,7 +99,7 @@ def _table(title: str, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -
     if not listed:
         return []
     shown = [[_cell(each) for each in row] for row in listed[:_ROWS_LIMIT]]
-    lines = [f"## {title}", "", _row(head), _row("---" for _ in head), *map(_row, shown), ""]
+    lines = [f"## {title}", "", _row(head), _row("---" for __ in head), *map(_row, shown), ""]
     if len(listed) > _ROWS_LIMIT:
         lines += [f"and {len(listed) - _ROWS_LIMIT} more.", ""]
     return lines

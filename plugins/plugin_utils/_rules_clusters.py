@@ -30,7 +30,7 @@ _ISOLATED = "set lvs_isolated: true where no network of one reaches the other"
 
 def check(whole: Cluster, parts: Sequence[Part]) -> Iterator[Problem]:
     """Everything wrong between `parts`, the clusters of the inventory `whole`."""
-    yield from _membership(whole, [cluster.name for cluster, _ in parts])
+    yield from _membership(whole, [cluster.name for cluster, __ in parts])
     yield from _unused_real_servers(whole, parts)
     yield from check_vrrp(parts)
     for one, two in _together(parts):
@@ -86,7 +86,7 @@ def _routers(one: Part, two: Part) -> Iterator[Problem]:
                     f" {theirs.director}, on the same network, in {_of(one[0])}; give each instance"
                     f" its own, or {_ISOLATED}",
                 )
-            held = {each.address.ip for _, each in theirs.all_addresses()}
+            held = {each.address.ip for __, each in theirs.all_addresses()}
             for option, address in mine.all_addresses():
                 # A link-local address is one per link, and links are not known here.
                 if address.address.ip in held and not address.address.ip.is_link_local:

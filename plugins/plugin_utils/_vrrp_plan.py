@@ -52,7 +52,7 @@ class Plan:
 
 def wanted(draft: Mapping[str, Any]) -> bool:
     """Whether anything of `draft`, a director's merged document, is left to be derived."""
-    return any(_asks(values) for _, values in _instances(draft))
+    return any(_asks(values) for __, values in _instances(draft))
 
 
 def make(drafts: Mapping[str, Mapping[str, Any]], sites: Mapping[str, Site]) -> Plan:
@@ -145,7 +145,7 @@ def _on_one_interface(
     director: str, site: Site, views: Mapping[tuple[str, str], InstanceView]
 ) -> Site:
     """`site`, without the address in the cluster where that may be on another interface."""
-    used = {view.interface for (each, _), view in views.items() if each == director}
+    used = {view.interface for (each, __), view in views.items() if each == director}
     return replace(site, own=()) if len(used) > 1 else site
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
+import yaml
 from gates.commands import REPOSITORY, attempt, run
 
 # What a user of the archive needs. A new file or folder at the top belongs here, or into
@@ -82,6 +84,24 @@ def test_its_playbook_accepts_a_good_inventory_and_refuses_a_bad_one(
     refused = attempt(*command, "-e", wrong, cwd=tmp_path, **environment)
     assert refused.returncode != 0
     assert "vrrp_versoin" in refused.stdout
+
+
+def test_its_modules_take_defaults_by_their_group(collections: Path, tmp_path: Path) -> None:
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/lvs.cluster.agent": {"socket": "/nowhere/control.sock"}},
+        "tasks": [{"lvs.cluster.agent_info": None}],
+    }
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(yaml.safe_dump([play]))
+    python = f"ansible_python_interpreter={sys.executable}"
+    done = attempt(
+        "ansible-playbook", "-i", "localhost,", "-c", "local", "-e", python, playbook,
+        cwd=tmp_path, ANSIBLE_COLLECTIONS_PATH=collections,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "/nowhere/control.sock" in done.stdout
 
 
 def test_its_documentation_is_found(collections: Path, tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from reference_page import COLLECTION, NOTICE, Node, file_name, plugin, role, text_of
+from reference_playbook import section, summary
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "docs" / "reference"
+_PLAYBOOKS = "playbooks.md"
 _TITLES = {
     "role": "Roles",
     "module": "Modules",
@@ -37,8 +39,15 @@ options of a cluster itself, which are keepalived's keywords, are in [options.md
 
 def pages() -> dict[str, str]:
     """File names in docs/reference and what is to be in them."""
-    found: dict[str, str] = {}
-    index = [f"# Reference\n\n{NOTICE}\n{_INTRODUCTION}", _playbooks()]
+    playbooks = _playbooks()
+    sections = [section(name, text) for name, text in playbooks.items()]
+    found = {_PLAYBOOKS: "\n\n".join([f"# Playbooks\n\n{NOTICE}", *sections]) + "\n"}
+    rows = [
+        f"| [{name}]({_PLAYBOOKS}#{name.replace('.', '')}) | {summary(text)} |"
+        for name, text in playbooks.items()
+    ]
+    index = [f"# Reference\n\n{NOTICE}\n{_INTRODUCTION}".rstrip()]
+    index += ["\n".join(["## Playbooks\n", "| `ansible-playbook` | what |", "|---|---|", *rows])]
     documented = _documented()
     for kind in sorted(documented, key=lambda kind: (*_TITLES, kind).index(kind)):
         rows = []
@@ -95,17 +104,11 @@ def _short(found: Node) -> str:
     return text_of(doc["short_description"])
 
 
-def _playbooks() -> str:
-    rows = ["## Playbooks\n", "| `ansible-playbook` | what |", "|---|---|"]
-    for path in sorted((REPOSITORY / "playbooks").glob("*.yml")):
-        comment = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if not line.startswith("#"):
-                break
-            comment.append(line.removeprefix("#").strip())
-        what = " ".join(line for line in comment if not line.startswith("SPDX-"))
-        rows.append(f"| `{COLLECTION}.{path.stem}` | {what} |")
-    return "\n".join(rows)
+def _playbooks() -> dict[str, str]:
+    return {
+        f"{COLLECTION}.{path.stem}": path.read_text(encoding="utf-8")
+        for path in sorted((REPOSITORY / "playbooks").glob("*.yml"))
+    }
 
 
 if __name__ == "__main__":

@@ -113,9 +113,9 @@ def text_of(text: str) -> str:
 def _part(part: dom.AnyPart) -> str:
     match part.type:
         case dom.PartType.BOLD:
-            return f"**{_escaped(part.text)}**"
+            return f"**{escaped(part.text)}**"
         case dom.PartType.ITALIC:
-            return f"*{_escaped(part.text)}*"
+            return f"*{escaped(part.text)}*"
         case dom.PartType.CODE:
             return _code(part.text)
         case dom.PartType.OPTION_VALUE:
@@ -131,11 +131,11 @@ def _part(part: dom.AnyPart) -> str:
         case dom.PartType.URL:
             return f"<{part.url}>"
         case dom.PartType.LINK:
-            return f"[{_escaped(part.text)}]({part.url})"
+            return f"[{escaped(part.text)}]({part.url})"
         case dom.PartType.ERROR:
             raise ValueError(part.message)
         case _:
-            return _escaped(getattr(part, "text", ""))
+            return escaped(getattr(part, "text", ""))
 
 
 def _plugin_link(name: str, kind: str) -> str:
@@ -150,8 +150,10 @@ def _code(text: str) -> str:
     return f"[{text}](../{page[1]})" if page else f"`{escaped}`"
 
 
-def _escaped(text: str) -> str:
-    return re.sub(r"([|<*_])", r"\\\1", text)
+def escaped(text: str) -> str:
+    """Words that Markdown leaves as they are, in a table too."""
+    # An underscore inside a word is no markup.
+    return re.sub(r"([|<*]|(?<!\w)_|_(?!\w))", r"\\\1", text)
 
 
 def _head(name: str, kind: str, short: str) -> str:

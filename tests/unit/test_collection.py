@@ -34,11 +34,27 @@ def _imported(path: Path) -> set[str]:
     return found
 
 
+def _documentation(module: Path) -> Any:
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DOCUMENTATION":
+            return yaml.safe_load(ast.literal_eval(node.value))
+    raise AssertionError(f"{module} has no DOCUMENTATION")
+
+
 def test_module_defaults_for_the_group_reach_every_module() -> None:
     group = _load("meta/runtime.yml")["action_groups"]["all"]
     modules = sorted(path.stem for path in PLUGINS.glob("modules/[!_]*.py"))
     assert modules
     assert group == modules
+
+
+def test_module_defaults_for_the_agents_group_reach_what_speaks_with_the_agent() -> None:
+    group = _load("meta/runtime.yml")["action_groups"]["agent"]
+    assert group == sorted(
+        path.stem
+        for path in PLUGINS.glob("modules/[!_]*.py")
+        if "socket" in _documentation(path).get("options", {})
+    )
 
 
 def test_an_action_plugin_is_the_controller_side_of_a_module() -> None:
@@ -89,6 +105,13 @@ def test_a_role_has_a_page_and_describes_its_entry_points(folder: Path) -> None:
     for name, entry in specs["argument_specs"].items():
         assert entry["short_description"], name
         assert entry["description"], name
+
+
+def test_fragments_are_restructuredtext() -> None:
+    """``Like this``: a changelog knows nothing of the markup of plugins' documentation."""
+    for path in sorted((ROOT / "changelogs" / "fragments").glob("*.yml")):
+        found = re.findall(r"\b[BCEIMOPUV]\([^)]*\)", path.read_text(encoding="utf-8"))
+        assert found == [], f"{path.name}: write it between double backticks"
 
 
 def test_the_reference_is_what_the_source_says_now() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lvs_agent.cli import lvsctl, lvsctl_servers
+from lvs_agent.cli import durations, lvsctl, lvsctl_servers
 from lvs_agent.cli.render import render
 from lvs_agent.core.control import failure, success
 
@@ -211,13 +211,13 @@ def test_overrides_are_listed_with_everything_that_was_said(
     [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("1w", 604_800)],
 )
 def test_durations_may_have_a_unit(text: str, seconds: int) -> None:
-    assert lvsctl_servers.duration_s(text) == seconds
+    assert durations.duration_s(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5h", "1y", "١s", "1 h"])
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no time such as"):
-        lvsctl_servers.duration_s(text)
+        durations.duration_s(text)
 
 
 # The status.

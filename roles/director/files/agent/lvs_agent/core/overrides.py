@@ -293,7 +293,7 @@ def _entry(row: Any) -> Override | None:
     if (
         not services
         or not all(isinstance(text, str) for text in (*texts, row["address"]))
-        or not all(type(number) is int and number >= 0 for number in numbers)
+        or not all(_is_whole(number) and number >= 0 for number in numbers)
     ):
         return None
     return Override(
@@ -310,10 +310,14 @@ def _entry(row: Any) -> Override | None:
     )
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _service(key: Any) -> ServiceKey:
     protocol, address, port, mark = key
     if not (isinstance(protocol, str) and isinstance(address, str)):
         raise TypeError(key)
-    if not (type(port) is int and type(mark) is int):
+    if not (_is_whole(port) and _is_whole(mark)):
         raise TypeError(key)
     return ServiceKey(protocol, address, port, mark)

@@ -119,10 +119,10 @@ def _place(text: str) -> tuple[str | None, int | None]:
     "2001:db8::1" or "[2001:db8::1]:80"."""
     address, port = text, ""
     if text.startswith("["):
-        address, _, port = text[1:].partition("]")
+        address, __, port = text[1:].partition("]")
         port = port.removeprefix(":")
     elif text.count(":") == 1:
-        address, _, port = text.partition(":")
+        address, __, port = text.partition(":")
     try:
         canonical = str(ipaddress.ip_address(address))
     except ValueError:

@@ -168,7 +168,7 @@ class IpvsKeeper:
         now_ns = self._loop.now_ns()
         places = kernel_orders.places_of(order.places)
         found = kernel_orders.report(self._pools, self._servers, places, overrides, now_ns)
-        touched = {identity: self._servers.get(identity) for identity, _ in places}
+        touched = {identity: self._servers.get(identity) for identity, __ in places}
         servers = [server for server in touched.values() if server is not None]
         keys = [key for server in servers for key in server.services]
         self._refresh(keys)
@@ -180,7 +180,7 @@ class IpvsKeeper:
         """Active and inactive ones of a real server, as they were last read."""
         active = inactive = 0
         for key in server.services:
-            _, per_destination = self._counters.get(key, (None, {}))
+            __, per_destination = self._counters.get(key, (None, {}))
             there = Endpoint(endpoint.address, endpoint.port or key.port)
             its = per_destination.get(there, Counters())
             active, inactive = active + (its.active or 0), inactive + (its.inactive or 0)
