@@ -15,7 +15,7 @@ NAMESPACES = ("conformance", "interop", "netns")
 # hosts; each of the others has its inventory applied to what the one before has left, as it happens
 # to a cluster in its life, and spares the hosts' boot and the agent's installation.
 CHAINS = (
-    ("test_lvs_dr", "test_checks", "test_bad_input", "test_faults"),
+    ("test_lvs_dr", "test_operate", "test_checks", "test_bad_input", "test_faults"),
     ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
     ("test_single_instance", "test_two_instances", "test_inventory", "test_keepalived_peer"),
     (

@@ -124,10 +124,8 @@ class Everywhere:
                 waited = waited or one["waited"] > 1
             late = [name for name in directors if self.results[name].get("timed_out")]
             if late:
-                words = "; ".join(
-                    f"{name}: {', '.join(self.results[name].get('warnings') or ['late'])}"
-                    for name in late
-                )
+                words = "; ".join(f"{name}: {self.results[name]['missing']}" for name in late)
+                words = f"not within {self._timeout_s:g} s: {words}"
                 if self._goes_on:
                     return words
                 raise Failed(f"{words}; the order itself holds", self.results)
@@ -145,6 +143,7 @@ class Everywhere:
             "connections": sum(one["connections"] for one in results.values()),
             "waited": round(waited_s, 2),
             "timed_out": late is not None,
+            "missing": late,
             "directors": {
                 **{name: _brief(one) for name, one in results.items()},
                 **{name: {"unreachable": why} for name, why in self.unreachable.items()},

@@ -85,7 +85,7 @@ options:
     choices: [fail, continue]
     default: fail
   owner:
-    description: Who says so, for those who find it. At most 64 characters.
+    description: Who says so, for those who find it. At most 128 characters.
     type: str
     default: ansible
   reason:
@@ -230,6 +230,10 @@ timed_out:
   description: Whether what was waited for did not come.
   returned: success
   type: bool
+missing:
+  description: What was still waited for, with RV(timed_out=true).
+  returned: success
+  type: str
 directors:
   description: The results of each director, or why it has none (C(unreachable)).
   returned: with O(directors)
@@ -241,9 +245,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _durations
 
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SHOWN = ("state", "weight", "up", "override")
 
 Row = dict[str, Any]
@@ -282,7 +285,10 @@ class Order:
         self.params = params
         self.dry_run = dry_run
         self.per_cent, self.weight = weight_of(params["weight"])
-        self.expires_s = None if params["expires"] is None else duration_s(params["expires"])
+        try:
+            self.expires_s = _durations.seconds(params["expires"])
+        except ValueError as error:
+            raise Wrong(f"expires: {error}") from error
         if params["weight"] is not None and params["state"] != "enabled":
             raise Wrong(f"weight goes with state enabled, not with {params['state']}")
         if params["wait_interval"] <= 0:
@@ -339,14 +345,6 @@ def weight_of(text: str | None) -> tuple[float | None, int | None]:
         raise Wrong(f"weight {text!r} is neither a number nor per cent, such as 50%")
     number = int(found[1])
     return (number, None) if found[2] else (None, number)
-
-
-def duration_s(text: str) -> int:
-    """ "90", "90s", "10m", "2h", "1d", "1w" in seconds. Raises Wrong."""
-    found = re.fullmatch(r"([1-9]\d{0,8})([smhdw]?)", text.strip(), re.ASCII)
-    if found is None:
-        raise Wrong(f"expires {text!r} is no time such as 90s, 10m, 2h or 1d")
-    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def connections(rows: list[Row]) -> int:
@@ -442,7 +440,8 @@ def execute(order: Order) -> dict[str, Any]:
                 raise Wrong(f"not within {order.waits_s:g} s: {missing}; the order itself holds")
     made = result(changed, before or [], after, active, time.monotonic() - started)
     if missing is not None:
-        made |= {"timed_out": True, "warnings": [f"not within {order.waits_s:g} s: {missing}"]}
+        text = f"not within {order.waits_s:g} s: {missing}"
+        made |= {"timed_out": True, "missing": missing, "warnings": [text]}
     return made
 
 
@@ -457,6 +456,7 @@ def result(
         "connections": active,
         "waited": round(waited_s, 2),
         "timed_out": False,
+        "missing": None,
         "diff": {"before": diff_text(before), "after": diff_text(after)},
     }
 

@@ -51,6 +51,12 @@ options:
         since no backup would take over from a living master.
     type: bool
     default: false
+  exclusive:
+    description:
+      - Leave alone what another O(owner) wants. Of two at once, one gives away or holds, and the
+        module fails for the other. With O(state=ordinary), only what O(owner) wanted ends.
+    type: bool
+    default: false
   owner:
     description: Who wants it; shown in the status, in warnings and in notifications.
     type: str
@@ -182,6 +188,7 @@ def order(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         "expires_s": _durations.seconds(params["expires"]),
         "timeout_s": params["timeout"],
         "force": params["force"],
+        "exclusive": params["exclusive"],
         "check": check,
     }
 
@@ -223,6 +230,7 @@ def main() -> None:
             },
             "timeout": {"type": "int", "default": 30},
             "force": {"type": "bool", "default": False},
+            "exclusive": {"type": "bool", "default": False},
             "owner": {"type": "str", "default": "ansible"},
             "reason": {"type": "str", "default": ""},
             "expires": {"type": "str"},

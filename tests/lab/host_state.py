@@ -7,6 +7,7 @@ Owns asking it (`snapshot_guest.py`, on the host) and saying the difference.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ def read(lab: Lab, host: str) -> State:
     return state
 
 
-def differences(before: State, after: State) -> list[str]:
-    """Everything that is not as before, one line each."""
+def differences(before: State, after: State, *, without: Collection[str] = ()) -> list[str]:
+    """Everything that is not as before, one line each; `without` has parts not to compare."""
     found = []
     for part, old in before.items():
+        if part in without:
+            continue
         new = after[part]
         if part == "sysctls":
             # A kernel module that is loaded now has settings of its own.

@@ -44,7 +44,8 @@ def files() -> dict[str, str]:
             folders[:] = [each for each in folders if f"{folder}/{each}" not in VOLATILE]
             for name in (*folders, *names):
                 path = f"{folder}/{name}"
-                if path not in VOLATILE:
+                # lvslab's own background commands write there.
+                if path not in VOLATILE and not path.startswith("/run/lvslab-"):
                     found[path] = described(path)
     return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lvs_agent.cli import lvsctl, lvsctl_servers
+from lvs_agent.cli import durations, lvsctl, lvsctl_servers
 from lvs_agent.cli.render import render
 from lvs_agent.core.control import failure, success
 
@@ -117,6 +117,14 @@ def test_drain_asks_for_all_that_was_said_and_shows_what_was_and_is(
     )
 
 
+def test_connections_of_another_director_are_told_apart(
+    agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.answers["set_real_server"] = [reply(row(5, counted=False))]
+    assert lvsctl.main(["drain", "rs1"]) == 0
+    assert "5 active, 2 inactive (the virtual address is not here)" in capsys.readouterr().out
+
+
 def test_owner_is_who_is_at_the_keyboard(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "carol")
     agent.answers["set_real_server"] = [reply(row())]
@@ -203,13 +211,13 @@ def test_overrides_are_listed_with_everything_that_was_said(
     [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("1w", 604_800)],
 )
 def test_durations_may_have_a_unit(text: str, seconds: int) -> None:
-    assert lvsctl_servers.duration_s(text) == seconds
+    assert durations.duration_s(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5h", "1y", "١s", "1 h"])
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no time such as"):
-        lvsctl_servers.duration_s(text)
+        durations.duration_s(text)
 
 
 # The status.

@@ -260,7 +260,7 @@ class Site:
             "connections": 1,
             "waited": waited,
             "timed_out": late,
-            "warnings": ["1 active connections are left"] if late else [],
+            "missing": "1 active connections are left" if late else None,
             "diff": {"before": before, "after": after},
         }
 

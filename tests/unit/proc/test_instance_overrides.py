@@ -189,6 +189,21 @@ def test_check_says_what_would_change_and_changes_nothing(start: Start) -> None:
     assert told(agent) == []
 
 
+def test_of_two_who_want_it_for_themselves_one_has_it(start: Start) -> None:
+    agent = start("preempts")
+    failover(agent, owner="one", reason="upgrade", expires_s=600, exclusive=True)
+    with pytest.raises(AgentError, match=r"by one: upgrade until .*; wait for"):
+        failover(agent, owner="other", exclusive=True)
+    # Its end is the owner's affair too.
+    assert failover(agent, "ordinary", owner="other", exclusive=True)["instances"] == []
+    assert kept(agent) == [("VI_1", "given_away")]
+    assert not failover(agent, owner="one", reason="upgrade", expires_s=9, exclusive=True)[
+        "changed"
+    ]
+    assert failover(agent, "ordinary", owner="one", exclusive=True)["changed"]
+    assert kept(agent) == []
+
+
 def test_an_owner_cannot_be_given_away(start: Start) -> None:
     agent = start(priority=255)
     with pytest.raises(AgentError, match="owns its addresses"):

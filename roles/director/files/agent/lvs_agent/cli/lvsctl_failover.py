@@ -8,11 +8,12 @@ when another director has the instance, or when it has none.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from lvs_agent.adapters.journal import printable
-from lvs_agent.cli.client import ask
+from lvs_agent.cli.client import AgentError, ask
 from lvs_agent.cli.durations import duration_s, login
 
 STATES = {"failover": "given_away", "hold": "held", "resume": "ordinary"}
@@ -23,6 +24,7 @@ _HELP = {
     "resume": "ordinary elections again, after failover or hold",
 }
 _WORDS = {"given_away": "given away", "held": "held", "ordinary": "ordinary"}
+EXIT_NO = 1
 # What the agent takes beyond the time limit that it was told.
 _MORE_S = 5
 
@@ -55,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command; returns the exit status. Raises ClientError and AgentError."""
+    """The command; returns the exit status. Raises ClientError."""
     directory: Path = options.runtime_dir
     arguments = {
         "state": STATES[options.command],
@@ -67,7 +69,12 @@ def run(options: argparse.Namespace) -> int:
         "force": getattr(options, "force", False),
     }
     limit_s = getattr(options, "timeout", 0) + _MORE_S
-    reply = ask("failover", directory, limit_s, arguments)
+    try:
+        reply = ask("failover", directory, limit_s, arguments)
+    except AgentError as error:
+        # It has all the reasons; which instance has which is for programs.
+        print(f"lvsctl: {printable(str(error))}", file=sys.stderr)
+        return EXIT_NO
     for one in reply["instances"]:
         print(printable(_line(one, reply)))
     return 0

@@ -8,9 +8,6 @@ carried out: the agent does.
 from __future__ import annotations
 
 import argparse
-import os
-import pwd
-import re
 import sys
 import time
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvs_agent.adapters.journal import printable
 from lvs_agent.cli.client import ask
+from lvs_agent.cli.durations import duration_s, login
 from lvs_agent.cli.render_pools import override
 from lvs_agent.cli.render_words import place
 
@@ -32,7 +30,6 @@ COMMANDS = (*STATES, "overrides")
 _ASK_S = 30.0
 _POLL_S = 0.5
 _WAIT_S = 300.0
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 Row = dict[str, Any]
 
@@ -50,7 +47,7 @@ def add_commands(commands: Any) -> None:
             "real_server", metavar="REAL_SERVER", help="its name, address, or address:port"
         )
         one.add_argument("--virtual-server", metavar="NAME", help="only there (default: wherever)")
-        one.add_argument("--owner", default=_login(), help="who says so (default: %(default)s)")
+        one.add_argument("--owner", default=login(), help="who says so (default: %(default)s)")
         one.add_argument("--reason", default="", help="why, for those who find it so")
         one.add_argument("--wait", action="store_true", help=_wait_help(name))
         one.add_argument("--timeout", type=float, default=_WAIT_S, metavar="SECONDS")
@@ -70,22 +67,6 @@ def _wait_help(name: str) -> str:
     if name == "enable":
         return "until it is up and has its weight"
     return "until it has no active connections"
-
-
-def _login() -> str:
-    """Who is at the keyboard, also behind sudo."""
-    try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def duration_s(text: str) -> int:
-    """ "90", "90s", "10m", "2h", "1d", "1w" in seconds. Raises ArgumentTypeError."""
-    found = re.fullmatch(r"([1-9][0-9]{0,8})([smhdw]?)", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 90s, 10m, 2h or 1d")
-    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -116,10 +97,12 @@ def _said(row: Row) -> str:
     now, weight = row["after"], row["after"]["weight"]
     what = "not in the pool" if weight is None else f"weight {weight}"
     checks = "" if now["up"] else f", DOWN: {now['reason']}"
+    # On another director they are copies, or left over: --wait does not wait for them.
+    elsewhere = "" if row["counted_here"] else " (the virtual address is not here)"
     return (
         f"{row['real_server']} ({place(row)}) of {row['virtual_server']}: {now['state']}"
         f" (was {row['before']['state']}), {what}, {row['active']} active,"
-        f" {row['inactive']} inactive{checks}"
+        f" {row['inactive']} inactive{elsewhere}{checks}"
     )
 
 

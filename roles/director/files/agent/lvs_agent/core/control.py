@@ -53,6 +53,7 @@ ARGUMENTS: dict[Verb, dict[str, tuple[type, ...]]] = {
         "expires_s": (int, type(None)),
         "timeout_s": (int, type(None)),
         "force": (bool,),
+        "exclusive": (bool,),
         "check": (bool,),
     },
 }

@@ -95,7 +95,8 @@ def check_text(name: str, text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A request, read. `instance` None: all; `check`: only say what it would change."""
+    """A request, read. `instance` None: all; `check`: only say what it would change; `exclusive`:
+    what another owner wants stays."""
 
     state: OverrideState
     instance: str | None
@@ -105,6 +106,7 @@ class Wish:
     timeout_s: int
     force: bool
     check: bool
+    exclusive: bool
 
     @classmethod
     def read(cls, arguments: Mapping[str, Argument]) -> Wish:
@@ -128,20 +130,30 @@ class Wish:
             timeout_s=_number(arguments, "timeout_s", 1, TIMEOUT_MOST_S) or TIMEOUT_S,
             force=arguments.get("force") is True,
             check=arguments.get("check") is True,
+            exclusive=arguments.get("exclusive") is True,
         )
 
-    def override(self, now_s: int) -> InstanceOverride | None:
-        """What is to be in force, of any instance; None: nothing."""
+    def override(
+        self, instance: str, before: InstanceOverride | None, now_s: int
+    ) -> InstanceOverride | None:
+        """What is to be in force for `instance` after `before`; None: nothing."""
         if self.state is OverrideState.ORDINARY:
             return None
+        renewed = before is not None and not self.changes(before)
         return InstanceOverride(
-            instance="",
+            instance=instance,
             state=self.state,
             owner=self.owner,
             reason=self.reason,
-            since_s=now_s,
+            since_s=before.since_s if renewed and before is not None else now_s,
             expires_s=None if self.expires_s is None else now_s + self.expires_s,
         )
+
+    def apply(self, book: InstanceBook, names: Iterable[str], now_s: int) -> InstanceBook:
+        """The book after it. Raises OverrideRefused."""
+        for name in names:
+            book = book.set([name], self.override(name, book[name], now_s))
+        return book
 
     def changes(self, override: InstanceOverride | None) -> bool:
         """Whether it is more than what is in force already, with another end at most."""
@@ -150,6 +162,29 @@ class Wish:
         wanted = (self.state, self.owner, self.reason, self.expires_s is None)
         there = (override.state, override.owner, override.reason, override.expires_s is None)
         return wanted != there
+
+
+def free_of_others(
+    found: tuple[tuple[str, ...], ...], book: InstanceBook, wish: Wish
+) -> tuple[tuple[str, ...], ...]:
+    """Those of the parties `found` that an exclusive wish is about: to end something, only its
+    owner's. Raises OverrideRefused where another owner wants something, so that of two at once one
+    has it."""
+    if not wish.exclusive:
+        return found
+    taken = {
+        members: each
+        for members in found
+        for name in members
+        if (each := book[name]) is not None and each.owner != wish.owner
+    }
+    if wish.state is OverrideState.ORDINARY:
+        return tuple(members for members in found if members not in taken)
+    for members, each in taken.items():
+        raise OverrideRefused(
+            f"{members[0]} is {in_words(each)}{until(each)}; wait for its end, or resume it first"
+        )
+    return found
 
 
 def _number(arguments: Mapping[str, Argument], name: str, least: int, most: int) -> int | None:

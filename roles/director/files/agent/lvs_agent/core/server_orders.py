@@ -15,8 +15,8 @@ from lvs_agent.core.model import Config, RealServer
 from lvs_agent.core.overrides import Order, State, Target
 from lvs_agent.core.quorum import WEIGHT_LIMIT
 
-# Enough for a login name with its host, a pipeline's number, a sentence; a status stays readable.
-OWNER_LIMIT = 64
+# Enough for a playbook with who runs it, a pipeline's number, a sentence; a status stays readable.
+OWNER_LIMIT = 128
 REASON_LIMIT = 200
 # A year: what is to last longer is said in the configuration, or for ever.
 LASTS_LIMIT_S = 366 * 86_400

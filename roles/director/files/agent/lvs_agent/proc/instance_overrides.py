@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lvs_agent.adapters import own_file
@@ -23,6 +24,7 @@ from lvs_agent.core.overrides_vrrp import (
     OverrideState,
     Wish,
     decode,
+    free_of_others,
     in_words,
     parties,
     until,
@@ -116,14 +118,13 @@ class InstanceOverrides:
         now_s = int(time.time())
         try:
             wish = Wish.read(arguments)
-            found = parties(self._config, wish.instance)
+            found = free_of_others(parties(self._config, wish.instance), self.book, wish)
             names = [name for members in found for name in members]
             if not wish.check and wish.state is not OverrideState.ORDINARY:
                 self._refuse_if_under_way(names)
             order = _Order(answer, names, self.book)
             order.changed = any(wish.changes(self.book[name]) for name in names)
-            override = wish.override(now_s)
-            book = self.book.set(names, override)
+            book = wish.apply(self.book, names, now_s)
         except OverrideRefused as refusal:
             answer(failure(str(refusal)))
             return
@@ -266,7 +267,7 @@ class InstanceOverrides:
         for name in names:
             override = self.book[name]
             supervisor.tell(HA, override or _ordinary(name))
-            if override == before[name]:
+            if _without_end(override) == _without_end(before[name]):
                 continue
             text = in_words(override) + until(override) if override else "ordinary elections again"
             text += f" ({why})" if why else ""
@@ -316,6 +317,11 @@ class InstanceOverrides:
         for order in list(self._orders):
             for members in list(order.under_way):
                 self._over(order, members, "the agent is stopping")
+
+
+def _without_end(override: InstanceOverride | None) -> InstanceOverride | None:
+    """To say it again with another end is no news."""
+    return None if override is None else replace(override, expires_s=None)
 
 
 def _ordinary(name: str) -> InstanceOverride:

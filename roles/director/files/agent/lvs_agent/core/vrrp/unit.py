@@ -73,8 +73,7 @@ class Unit:
         override = self.in_force
         given_away = override is not None and override.state == OverrideState.GIVEN_AWAY
         if override is not None and given_away and instance.priority != OWNER_PRIORITY:
-            why = f"{in_words(override)}: priority {LOWEST_PRIORITY}"
-            found = replace(found, priority=LOWEST_PRIORITY, weights=(why,))
+            found = replace(found, priority=LOWEST_PRIORITY, weights=(in_words(override),))
         self.standing = found
         return found
 
