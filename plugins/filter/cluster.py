@@ -96,7 +96,13 @@ def _planned(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def directors_of(host: str, groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[str]:
     """The directors that `host` has to do with."""
-    return _cluster.directors_of(_cluster.collect(groups, hostvars), str(host))
+    # Other real servers' variables are many, and none of them says anything of that.
+    listed = {_cluster.DIRECTORS_GROUP: groups.get(_cluster.DIRECTORS_GROUP, ())}
+    if host in listed[_cluster.DIRECTORS_GROUP]:
+        known = _cluster.collect(listed, hostvars, ("cluster",))
+    else:
+        known = _cluster.collect({**listed, _cluster.REAL_SERVERS_GROUP: [host]}, hostvars)
+    return _cluster.directors_of(known, str(host))
 
 
 def host_addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.lvs.cluster.plugins.filter import cluster as filters
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _document, _locate
 
 from .conftest import REPOSITORY
@@ -191,3 +192,16 @@ def test_a_real_server_has_to_do_with_the_directors_that_have_it(lvs_dr: Any) ->
     whole = cluster_of(lvs_dr)
     assert _cluster.directors_of(whole, "drct2") == ["drct2"]
     assert _cluster.directors_of(whole, "rs1") == ["drct1"]
+
+
+def test_the_directors_of_a_director_are_known_without_looking_at_real_servers(
+    lvs_dr: Any,
+) -> None:
+    for name in ("rs1", "rs2"):
+        del lvs_dr.hostvars[name]
+    assert filters.directors_of("drct2", lvs_dr.groups, lvs_dr.hostvars) == ["drct1", "drct2"]
+
+
+def test_the_directors_of_a_real_server_are_known_without_looking_at_others(lvs_dr: Any) -> None:
+    del lvs_dr.hostvars["rs2"]
+    assert filters.directors_of("rs1", lvs_dr.groups, lvs_dr.hostvars) == ["drct1", "drct2"]
