@@ -1,6 +1,7 @@
 # make demo   a high-availability cluster on this machine, in the terminal, from nothing
 # make test   everything: lint, types, unit, simulation, namespaces, lab
 # make check  the quick part of it
+# make test-vagrant   the collection on Vagrant machines, emulated where there is no KVM
 SHELL := /bin/bash
 BIN := .venv/bin
 AGENT := roles/director/files/agent
@@ -21,6 +22,10 @@ test: bootstrap lint
 
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
+
+.PHONY: test-vagrant
+test-vagrant: bootstrap
+	$(BIN)/python -m pytest -m vagrant tests/molecule
 
 lint:
 	$(BIN)/ruff check
