@@ -33,17 +33,21 @@ Unmanaged=yes
 END
 cat >/usr/local/sbin/lvs-cluster-network <<END
 #!/bin/sh
-set -eu
-for link in /sys/class/net/*; do
-  if [ "\$(tr -d : <"\$link/address")" = "$mac" ]; then
-    if [ "\${link##*/}" != eno16777736 ]; then
-      ip link set dev "\${link##*/}" down
-      ip link set dev "\${link##*/}" name eno16777736
+# The card's driver may come late: a slow processor takes a minute to boot.
+for _ in \$(seq 240); do
+  for link in /sys/class/net/*; do
+    if [ "\$(tr -d : <"\$link/address")" = "$mac" ]; then
+      set -e
+      if [ "\${link##*/}" != eno16777736 ]; then
+        ip link set dev "\${link##*/}" down
+        ip link set dev "\${link##*/}" name eno16777736
+      fi
+      ip link set dev eno16777736 up
+      ip address replace "$address" dev eno16777736
+      exit 0
     fi
-    ip link set dev eno16777736 up
-    ip address replace "$address" dev eno16777736
-    exit 0
-  fi
+  done
+  sleep 0.5
 done
 echo "no interface has the MAC address $mac" >&2
 exit 1
