@@ -56,7 +56,7 @@ chmod 755 /usr/local/sbin/lvs-cluster-network
 cat >/etc/systemd/system/lvs-cluster-network.service <<END
 [Unit]
 Description=The cluster's network interface
-Before=network-online.target sshd.service lvs-agent.service nginx.service
+Before=network-online.target lvs-agent.service nginx.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
