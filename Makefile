@@ -2,6 +2,7 @@
 # make test   everything: lint, types, unit, simulation, namespaces, lab
 # make check  the quick part of it
 # make build  the collection's archive, with all that it needs
+# make test-vagrant   the collection on Vagrant machines, emulated where there is no KVM
 SHELL := /bin/bash
 BIN := .venv/bin
 AGENT := roles/director/files/agent
@@ -25,6 +26,10 @@ test: bootstrap lint
 
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
+
+.PHONY: test-vagrant
+test-vagrant: bootstrap
+	$(BIN)/python -m pytest -m vagrant tests/molecule
 
 lint:
 	$(BIN)/ruff check

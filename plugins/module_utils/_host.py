@@ -235,24 +235,35 @@ def unit_state(module: Any, name: str) -> dict[str, str]:
 
 
 def ensure_unit(
-    module: Any, changes: Changes, name: str, *, enabled: bool, started: bool, restart: bool = False
+    module: Any,
+    changes: Changes,
+    name: str,
+    *,
+    enabled: bool,
+    started: bool,
+    restart: bool = False,
+    look: bool = False,
 ) -> None:
-    """The unit is enabled or not, and runs (restarted if it ran before and `restart`) or not."""
+    """The unit is enabled or not, and runs (restarted if it ran before and `restart`) or not.
+
+    `look`: only note what there is to do.
+    """
     found = unit_state(module, name)
     active = found.get("ActiveState") in ("active", "reloading", "activating")
-    if enabled != (found.get("UnitFileState") == "enabled"):
-        verb = "enable" if enabled else "disable"
+
+    def systemctl(verb: str) -> None:
         changes.note(f"{verb} {name}")
-        _systemctl(module, verb, name)
+        if not look:
+            _systemctl(module, verb, name)
+
+    if enabled != (found.get("UnitFileState") == "enabled"):
+        systemctl("enable" if enabled else "disable")
     if started and not active:
-        changes.note(f"start {name}")
-        _systemctl(module, "start", name)
+        systemctl("start")
     elif not started and active:
-        changes.note(f"stop {name}")
-        _systemctl(module, "stop", name)
+        systemctl("stop")
     elif started and restart:
-        changes.note(f"restart {name}")
-        _systemctl(module, "restart", name)
+        systemctl("restart")
 
 
 def _systemctl(module: Any, verb: str, name: str) -> None:

@@ -78,6 +78,12 @@ change:
   type: str
   choices: [none, weights, addresses, structure, restart]
   sample: weights
+due:
+  description:
+    - Whether there was something to do, or in check mode is. As C(changed), which a task that
+      only looks may have to deny.
+  returned: success
+  type: bool
 reloaded:
   description: Whether the running agent has taken over the configuration.
   returned: always
@@ -201,6 +207,7 @@ def install(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": changed or step != "none",
         "change": change,
+        "due": changed or step != "none",
         "reloaded": reloaded,
         "diff": _diff(path, before, text, step, change),
     }

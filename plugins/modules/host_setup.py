@@ -165,6 +165,10 @@ options:
         description: Restart it if it runs already and is to run.
         type: bool
         default: false
+      later:
+        description: Leave it as it is; only say in RV(pending) what there is to do.
+        type: bool
+        default: false
 extends_documentation_fragment:
   - lvs.cluster.attributes
 author:
@@ -187,6 +191,12 @@ changes:
   type: list
   elements: str
   sample: ["write /etc/modules-load.d/ipvs.conf", "load kernel module ip_vs"]
+pending:
+  description: What is left to do for the units with O(units[].later=true).
+  returned: success
+  type: list
+  elements: str
+  sample: ["start lvs-agent.service"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -266,13 +276,14 @@ ARGUMENT_SPEC = {
             "enabled": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
             "restart": {"type": "bool", "default": False},
+            "later": {"type": "bool", "default": False},
         },
     },
 }
 
 
-def apply(module: AnsibleModule, changes: _host.Changes) -> None:
-    """Do what the parameters want. Raises HostError."""
+def apply(module: AnsibleModule, changes: _host.Changes, pending: _host.Changes) -> None:
+    """Do what the parameters want; `pending` gets what is to be done later. Raises HostError."""
     wanted = module.params
     for user in wanted["system_users"]:
         _host.ensure_user(module, changes, user["name"], user["description"])
@@ -306,23 +317,24 @@ def apply(module: AnsibleModule, changes: _host.Changes) -> None:
     for unit in wanted["units"]:
         _host.ensure_unit(
             module,
-            changes,
+            pending if unit["later"] else changes,
             unit["name"],
             enabled=unit["enabled"],
             started=unit["state"] == "started",
             restart=unit["restart"],
+            look=unit["later"],
         )
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    changes = _host.Changes()
+    changes, pending = _host.Changes(), _host.Changes()
     try:
-        apply(module, changes)
+        apply(module, changes, pending)
     except (_host.HostError, OSError) as error:
         module.fail_json(msg=str(error), **changes.result())
-    module.exit_json(**changes.result())
+    module.exit_json(pending=pending.done, **changes.result())
 
 
 if __name__ == "__main__":

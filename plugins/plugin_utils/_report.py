@@ -139,7 +139,7 @@ def _instances(seen: _health.Seen) -> Iterator[tuple[Any, ...]]:
             for name, each in holders.items()
             if each["state"] != "MASTER"
         ]
-        one = holders[masters[0] if masters else next(iter(holders))]
+        one = holders[masters[0]] if masters else _first(holders)
         yield (
             instance,
             one["virtual_router_id"],
@@ -160,9 +160,13 @@ def _by_service(seen: _health.Seen) -> dict[str, dict[str, Mapping[str, Any]]]:
     return told
 
 
+def _first(holders: dict[str, Any]) -> Any:
+    return next(iter(holders.values()))
+
+
 def _services(seen: _health.Seen) -> Iterator[tuple[Any, ...]]:
     for service, holders in _by_service(seen).items():
-        one = next(iter(holders.values()))
+        one = _first(holders)
         up, quorum = [], []
         for each in holders.values():
             out = each.get("left_out") or {}
@@ -192,7 +196,7 @@ def _servers(seen: _health.Seen) -> Iterator[tuple[Any, ...]]:
                 key = (there["address"], there["port"])
                 active[key] = active.get(key, 0) + there["active"]
                 weights.setdefault(key, []).append(str(there["weight"]))
-        name = next(iter(holders.values()))["name"]
+        name = _first(holders)["name"]
         for server, told in rows.items():
             key = (told[0]["address"], told[0]["port"])
             yield (

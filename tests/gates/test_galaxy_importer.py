@@ -11,10 +11,13 @@ from gates.commands import run
 KNOWN = "Ignore files skip ansible-test sanity tests"
 
 
-def test_the_archive_is_imported_without_complaint(archive: Path, tmp_path: Path) -> None:
+def test_the_archive_is_imported_without_complaint(
+    archive: Path, collections: Path, tmp_path: Path
+) -> None:
     said = run(
         "python", "-m", "galaxy_importer.main", archive,
         cwd=tmp_path,
+        ANSIBLE_COLLECTIONS_PATH=collections,
         GALAXY_IMPORTER_CHECK_REQUIRED_TAGS="true",
         GALAXY_IMPORTER_RUN_ANSIBLE_LINT="true",
         GALAXY_IMPORTER_OFFLINE_ANSIBLE_LINT="true",

@@ -90,6 +90,8 @@ def test_given_away_it_stays_away_until_nobody_else_is_there_and_returns_when_re
     lab: Lab, cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.wait("one address each", lambda: one_each(cluster), timeout_s=20)
+    for director in ("drct1", "drct2"):  # somebody has to answer the client
+        lab.run(director, f"echo {director} > /var/www/html/index.html; systemctl start nginx")
     playbook = tmp_path / "give_away.yml"
     playbook.write_text(GIVE_AWAY)
     lvsctl = "/opt/lvs-agent/current/bin/lvsctl"
@@ -114,7 +116,7 @@ def test_given_away_it_stays_away_until_nobody_else_is_there_and_returns_when_re
 
     lab.boot("drct2")
     cluster.wait("drct1 stands aside again", lambda: stands_aside(cluster), timeout_s=40)
-    lab.run("drct1", f"{lvsctl} resume VI_1")
+    lab.run("drct1", f"systemctl stop nginx; {lvsctl} resume VI_1")
     cluster.wait("one address each again", lambda: one_each(cluster), timeout_s=20)
     with capsys.disabled():
         print(f"\n  given away: {given_s:.2f} s without an answer; to nobody: {nobody_s:.2f} s")

@@ -16,15 +16,16 @@ from typing import TextIO
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """Prints steps with their times. `quiet` prints nothing."""
+    """Prints steps with their times, after the `name` of who speaks. `quiet` prints nothing."""
 
+    name: str = "lab"
     quiet: bool = False
     stream: TextIO = field(default_factory=lambda: sys.stderr)
 
     def note(self, text: str) -> None:
         """Print one line without a time."""
         if not self.quiet:
-            print(f"lab: {text}", file=self.stream, flush=True)
+            print(f"{self.name}: {text}", file=self.stream, flush=True)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -33,7 +34,7 @@ class Progress:
             yield
             return
         start = time.monotonic()
-        print(f"lab: {text} ...", end="", file=self.stream, flush=True)
+        print(f"{self.name}: {text} ...", end="", file=self.stream, flush=True)
         try:
             yield
         except BaseException:

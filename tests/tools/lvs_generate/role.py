@@ -267,6 +267,16 @@ def argument_specs() -> str:
                 "version_added": "0.1.0",
                 "options": options,
             },
+            "look": {
+                "short_description": "After stage: whether anything is left to do",
+                "description": [
+                    "Changes nothing. Puts the director into the group C(lvs_directors_as_wanted),"
+                    " or into C(lvs_directors_to_do)."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": {},
+            },
             "rollback": {
                 "short_description": "Go back to the release of the agent from before",
                 "description": [

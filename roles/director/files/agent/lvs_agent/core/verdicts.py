@@ -22,7 +22,6 @@ from lvs_agent.core.quorum import Known, Lookup, is_down, starts_down
 # The virtual server's identity, and the server's.
 Place = tuple[ServiceKey, Endpoint]
 
-_NO_OVERRIDES: InForce = {}
 _UNCHECKED = Known(True, True, "no checks")
 _ASSUMED = Known(True, False, "assumed up until checked")
 _ALPHA = Known(False, False, "counts as down until its first check (alpha)")
@@ -145,7 +144,7 @@ class VerdictBook:
         pools: Mapping[ServiceKey, Pool],
         config: Config,
         now_ns: int,
-        overrides: InForce = _NO_OVERRIDES,
+        overrides: InForce | None = None,
     ) -> None:
         """For a successor: a server without a verdict counts as up when the kernel has it, as down
         when its service is there without it; the last verdicts are held that way. What has a
@@ -155,7 +154,7 @@ class VerdictBook:
             if server.identity not in pools:
                 continue
             key, pool = server.identity, pools[server.identity]
-            known_here, overridden = self._known[key], overrides.get(key, {})
+            known_here, overridden = self._known[key], (overrides or {}).get(key, {})
             sorry = any(_weight(pool, key, one) for one in server.sorry_servers)
             for real in server.real_servers:
                 weight = _weight(pool, key, real)
