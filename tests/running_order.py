@@ -39,7 +39,7 @@ LAB = (
     "test_quorum",
     "test_sync_daemon",
 )
-_FOLDERS = (*NAMESPACES, "lab", "molecule", "sim")
+_FOLDERS = (*NAMESPACES, "lab", "sim")
 
 
 def chain(module: str) -> tuple[str, ...]:
