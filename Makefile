@@ -2,7 +2,7 @@
 # make test   everything: lint, types, unit, simulation, namespaces, lab
 # make check  the quick part of it
 # make build  the collection's archive, with all that it needs
-# make test-vagrant   the collection on Vagrant machines, emulated where there is no KVM
+# make test-molecule   Molecule's scenarios on the lab and on Vagrant machines, emulated without KVM
 SHELL := /bin/bash
 BIN := .venv/bin
 AGENT := roles/director/files/agent
@@ -27,9 +27,12 @@ test: bootstrap lint
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
 
-.PHONY: test-vagrant
+.PHONY: test-molecule test-vagrant
+test-molecule: bootstrap
+	$(BIN)/python -m pytest -m molecule tests/molecule
+
 test-vagrant: bootstrap
-	$(BIN)/python -m pytest -m vagrant tests/molecule
+	$(BIN)/python -m pytest -m molecule tests/molecule/test_vagrant.py
 
 lint:
 	$(BIN)/ruff check

@@ -41,7 +41,7 @@ LAB = (
     "test_quorum",
     "test_sync_daemon",
 )
-_FOLDERS = (*NAMESPACES, "lab", "molecule", "gates", "sim")
+_FOLDERS = (*NAMESPACES, "lab", "gates", "sim")
 
 
 def chain(module: str) -> tuple[str, ...]:

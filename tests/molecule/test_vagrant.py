@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`molecule test -s vagrant`: the scenario on Vagrant machines; `make test-vagrant`."""
+"""`molecule test -s vagrant`: the scenario on Vagrant machines; `make test-molecule`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import Molecule
 
 # Emulated machines are slow, and a box may have to be built before.
-pytestmark = [pytest.mark.vagrant, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.molecule, pytest.mark.timeout(3600)]
 
 EMULATOR = Path(__file__).resolve().parents[1] / "vagrant" / "emulator"
 
