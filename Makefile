@@ -1,13 +1,17 @@
 # make demo   a high-availability cluster on this machine, in the terminal, from nothing
 # make test   everything: lint, types, unit, simulation, namespaces, lab
 # make check  the quick part of it
+# make build  the collection's archive, with all that it needs
 # make test-molecule   Molecule's scenarios on the lab and on Vagrant machines, emulated without KVM
 SHELL := /bin/bash
 BIN := .venv/bin
 AGENT := roles/director/files/agent
 QUICK := tests/unit tests/sim
+# Ansible's tools find the checkout by the collection's name, and each other.
+# An older copy of the collection in the own home would be taken for it.
+ANSIBLE = ANSIBLE_HOME=$(CURDIR)/.venv/ansible-home ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections PATH=$(CURDIR)/$(BIN):$$PATH
 
-.PHONY: demo test check lint generate interoperability bench lab-down clean bootstrap
+.PHONY: demo test check lint generate build interoperability bench lab-down clean bootstrap
 
 bootstrap:
 	@tests/tools/bootstrap
@@ -34,8 +38,10 @@ lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd $(AGENT) && ../../../../$(BIN)/mypy --config-file ../../../../pyproject.toml -p lvs_agent
-	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.venv/collections \
-		PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint --offline --profile production -q
+	shellcheck .ci/run $$(git grep -lE '^#!.*/(ba)?sh$$|^#!.* bash$$' tests)
+	$(ANSIBLE) ansible-lint --offline --profile production -q
+	$(ANSIBLE) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+	$(BIN)/antsibull-changelog lint
 
 # The simulated cluster for as long as you like, and one seed of it with all that happened.
 SIM = PYTHONPATH=$(AGENT):tests $(BIN)/python -m sim.campaign
@@ -50,10 +56,15 @@ sim-replay: bootstrap
 # `make test` injects half a million faults; this is the share of the quick part.
 check: export SIM_FAULTS ?= 30000
 
-# Files made from schema.py; a test fails when they are out of date.
+# Files made from others; a test fails when they are out of date. The last one reads what the first
+# has written.
 generate: bootstrap
 	$(BIN)/python tests/tools/generate.py
 	$(BIN)/python tests/tools/conformance.py
+	$(BIN)/python tests/tools/reference.py
+
+build: bootstrap
+	@$(BIN)/python tests/tools/build_collection.py
 
 # Plays the whole matrix with keepalived and FRR, and writes docs/interoperability.md.
 interoperability: bootstrap

@@ -15,14 +15,15 @@ NAMESPACES = ("conformance", "interop", "netns")
 # hosts; each of the others has its inventory applied to what the one before has left, as it happens
 # to a cluster in its life, and spares the hosts' boot and the agent's installation.
 CHAINS = (
-    ("test_lvs_dr", "test_checks", "test_bad_input", "test_faults"),
+    ("test_lvs_dr", "test_operate", "test_checks", "test_bad_input", "test_faults"),
     ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
-    ("test_single_instance", "test_two_instances", "test_keepalived_peer"),
+    ("test_single_instance", "test_two_instances", "test_inventory", "test_keepalived_peer"),
     (
         "test_proxy_pairs",
         "test_kernel_parameters",
         "test_bfd_check",
         "test_directors_as_real_servers",
+        "test_removal",
     ),
 )
 
@@ -32,6 +33,7 @@ LAB = (
     "test_vrrp_options",
     "test_single_instance",
     "test_proxy_pairs",
+    "test_tutorial",
     "test_lab_tool",
     "test_lvs_nat",
     "test_ipvs_netlink",
@@ -39,12 +41,17 @@ LAB = (
     "test_quorum",
     "test_sync_daemon",
 )
-_FOLDERS = (*NAMESPACES, "lab", "sim")
+_FOLDERS = (*NAMESPACES, "lab", "gates", "sim")
 
 
 def chain(module: str) -> tuple[str, ...]:
     """The files that are played on one lab together with the file `module`, itself among them."""
     return next((each for each in CHAINS if module in each), (module,))
+
+
+def ends_with_removal(module: str) -> bool:
+    """Whether a file of the chain compares the hosts with what they were at its beginning."""
+    return "test_removal" in chain(module)
 
 
 def follows(module: str, before: str) -> bool:

@@ -7,16 +7,23 @@ check mode stops after the noting. Must never decide what a host should have.
 
 from __future__ import annotations
 
+import fcntl
 import grp
 import os
 import pwd
 import stat
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 SYSTEMD_UNIT_DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 _PROC_SYS = "/proc/sys"
 _SYS_MODULE = "/sys/module"
+# Longer than the slowest module that holds the lock: one that restarts the agent (90 s at most).
+_LOCK_WAIT_S = 120.0
+_LOCK_POLL_S = 0.2
 
 
 class HostError(Exception):
@@ -82,6 +89,32 @@ def write_atomically(path: str, content: str, mode: int, group: str | None = Non
         os.unlink(temporary)
         raise
     sync_directory(directory)
+
+
+@contextmanager
+def exclusive(folder: str, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
+    """Nobody else is between the begin and the end of such a block with the same `folder`.
+
+    Two runs of Ansible at once wait here for each other. The kernel takes the lock from a process
+    that dies. Raises HostError after `wait_s`.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise HostError(
+                        f"somebody else has been changing {folder} for {wait_s:.0f} s: is there "
+                        f"another run of Ansible? Who it is: fuser -v {folder}"
+                    ) from None
+            time.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync_directory(directory: str) -> None:
@@ -202,24 +235,35 @@ def unit_state(module: Any, name: str) -> dict[str, str]:
 
 
 def ensure_unit(
-    module: Any, changes: Changes, name: str, *, enabled: bool, started: bool, restart: bool = False
+    module: Any,
+    changes: Changes,
+    name: str,
+    *,
+    enabled: bool,
+    started: bool,
+    restart: bool = False,
+    look: bool = False,
 ) -> None:
-    """The unit is enabled or not, and runs (restarted if it ran before and `restart`) or not."""
+    """The unit is enabled or not, and runs (restarted if it ran before and `restart`) or not.
+
+    `look`: only note what there is to do.
+    """
     found = unit_state(module, name)
     active = found.get("ActiveState") in ("active", "reloading", "activating")
-    if enabled != (found.get("UnitFileState") == "enabled"):
-        verb = "enable" if enabled else "disable"
+
+    def systemctl(verb: str) -> None:
         changes.note(f"{verb} {name}")
-        _systemctl(module, verb, name)
+        if not look:
+            _systemctl(module, verb, name)
+
+    if enabled != (found.get("UnitFileState") == "enabled"):
+        systemctl("enable" if enabled else "disable")
     if started and not active:
-        changes.note(f"start {name}")
-        _systemctl(module, "start", name)
+        systemctl("start")
     elif not started and active:
-        changes.note(f"stop {name}")
-        _systemctl(module, "stop", name)
+        systemctl("stop")
     elif started and restart:
-        changes.note(f"restart {name}")
-        _systemctl(module, "restart", name)
+        systemctl("restart")
 
 
 def _systemctl(module: Any, verb: str, name: str) -> None:
@@ -229,7 +273,7 @@ def _systemctl(module: Any, verb: str, name: str) -> None:
         run(module, [*binary(module, "systemctl"), verb, name], f"systemctl {verb} {name}")
     except HostError as error:
         command = ["journalctl", "--unit", name, "--lines", "20", "--no-pager", "--output", "cat"]
-        _, journal, _ = module.run_command(command, check_rc=False)
+        __, journal, __ = module.run_command(command, check_rc=False)
         raise HostError(f"{error}\nIts last lines in the journal:\n{journal.strip()}") from error
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.module_utils import (
     _host,
+    _network_managers,
     _network_plan,
     _network_state,
     _network_units,
@@ -22,6 +23,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils._network_plan import T
 
 # Unit -> whether what it makes needs the network to be up.
 UNITS = {"lvs-real-server.service": False, "lvs-real-server-route.service": True}
+OWNER = "lvs-real-server"
 SYSCTL_PATH = "/etc/sysctl.d/90-lvs-real-server.conf"
 
 
@@ -89,6 +91,7 @@ def apply(host: Host) -> list[str]:
         _take_away(host, unwanted)
         sysctls.put_back(host.module, host.changes, values)
     _write_units(host, [*wanted, *kept])
+    _tell_network_managers(host, [*wanted, *kept])
     if host.changes.done and not host.module.check_mode:
         _verify(host, wanted, values)
     return [thing.what for thing in unwanted]
@@ -158,6 +161,15 @@ def _write_units(host: Host, things: list[Thing]) -> None:
             _host.ensure_unit(module, changes, unit, enabled=False, started=False)
             _host.ensure_no_file(module, changes, _path(unit))
             _host.ensure_units_loaded(module, changes)
+
+
+def _tell_network_managers(host: Host, things: list[Thing]) -> None:
+    """Addresses on lo need no word: systemd-networkd lets that interface be."""
+    if not things or not host.module.params["network_drop_ins"]:
+        _network_managers.remove(host.module, host.changes, OWNER)
+        return
+    wish = _network_managers.Wish(OWNER, ["lvs-*"], [], _network_units.NOTICE)
+    _network_managers.ensure(host.module, host.changes, wish)
 
 
 def _virtual_addresses(needs: dict[str, Any]) -> list[str]:

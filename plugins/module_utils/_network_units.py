@@ -50,7 +50,7 @@ def unit(wanted: list[Thing], paths: dict[str, str], *, late: bool) -> str:
 
 def _full(command: str, paths: dict[str, str]) -> str:
     sign = "-" if command.startswith("-") else ""
-    name, _, rest = command.removeprefix("-").partition(" ")
+    name, __, rest = command.removeprefix("-").partition(" ")
     return f"{sign}{paths.get(name, name)} {rest}"
 
 

@@ -98,7 +98,7 @@ class _Batch:
         if not trials:
             return
         self._listen([trial.port for trial in trials])
-        for _ in range(_ROUNDS):
+        for __ in range(_ROUNDS):
             waiting = [trial for trial in trials if trial.index not in self._answered]
             if not waiting:
                 break
@@ -189,7 +189,7 @@ class _Batch:
         return {name for name, listed in self._own.items() if gateway in listed}
 
     def _way(self, address: Address) -> Way | None:
-        code, output, _ = self._module.run_command(
+        code, output, __ = self._module.run_command(
             [self._ip, "-json", "route", "get", str(address)]
         )
         if code != 0:
@@ -202,7 +202,7 @@ class _Batch:
 
     def _source(self, target: Address) -> Address | None:
         command = [self._ip, "-json", "route", "get", str(target)]
-        code, output, _ = self._module.run_command(command)
+        code, output, __ = self._module.run_command(command)
         found = json.loads(output)[0].get("prefsrc") if code == 0 else None
         return not_itself(ipaddress.ip_address(found), target, self._own) if found else None
 
@@ -218,7 +218,7 @@ class _Batch:
         command = [self._ip, f"-{address.version}", "-json", "neigh", "show", "to", str(address),
                    "dev", interface]  # fmt: skip
         while True:
-            _, output, _ = self._module.run_command(command)
+            __, output, __ = self._module.run_command(command)
             for each in json.loads(output or "[]"):
                 if "lladdr" in each:
                     return bytes.fromhex(each["lladdr"].replace(":", ""))
@@ -298,7 +298,7 @@ class _Batch:
         by_port = {trial.port: trial for trial in trials}
         by_index = {trial.index: trial for trial in trials}
         while (left := deadline - time.monotonic()) > 0:
-            readable, _, _ = select.select(list(self._frames.values()), [], [], left)
+            readable, __, __ = select.select(list(self._frames.values()), [], [], left)
             for frames in readable:
                 data, place = frames.recvfrom(65535)
                 if place[2] == _OUTGOING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 # IP protocol numbers (IANA), and EtherTypes.
 ICMP, IPIP, TCP, IPV6, GRE, ICMPV6 = 1, 4, 6, 41, 47, 58
@@ -40,7 +40,7 @@ def checksum(data: bytes) -> int:
 
 def echo(source: Address, target: Address, identifier: int, sequence: int) -> bytes:
     """An IP packet with an echo request."""
-    protocol, kind, _ = _ECHO[target.version]
+    protocol, kind, __ = _ECHO[target.version]
     body = struct.pack("!BBHHH", kind, 0, 0, identifier, sequence)
     pseudo = _pseudo(source, target, len(body), protocol) if target.version == 6 else b""
     body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]

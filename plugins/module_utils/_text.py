@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A configuration document as people read it in a diff: YAML, secrets hidden.
+"""A configuration document as text: as its file has it, and as people read it in a diff.
 
-Owns the rendering. Must never be used to write a file that a program reads.
+Owns both; in the diff it is YAML with secrets hidden, which must never become a file that a
+program reads.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -19,6 +21,24 @@ _PLAIN = re.compile(r"[A-Za-z0-9_/](?:[A-Za-z0-9_./ -]|:(?! ))*(?<![ :])")
 _NOT_TEXT = re.compile(
     r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|true|false|yes|no|on|off|null|~", re.IGNORECASE
 )
+
+
+def document_text(document: Any) -> str:
+    """A configuration document as its file has it."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def document_sha256(document: Any) -> str:
+    """The digest that an agent shows when it has the document in force."""
+    return hashlib.sha256(document_text(document).encode()).hexdigest()
+
+
+def parsed(text: str | None) -> Any:
+    """The document in a file's text; None if it is not readable."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
 
 
 def render(document: Any, earlier: Any = None) -> str:
@@ -35,7 +55,7 @@ def _lines(value: Any, earlier: Any, depth: int) -> list[str]:
             if name in SECRET_OPTIONS:
                 changed = earlier is not None and item != before
                 lines.append(f"{indent}{name}: {HIDDEN_NEW if changed else HIDDEN}")
-            elif isinstance(item, dict | list) and item:
+            elif isinstance(item, (dict, list)) and item:
                 lines.append(f"{indent}{_scalar(name)}:")
                 lines += _lines(item, before, depth + 1)
             else:

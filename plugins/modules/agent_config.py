@@ -65,11 +65,25 @@ EXAMPLES = r"""
 RETURN = r"""
 change:
   description:
-    - What the change takes. V(restart) if the running agent is of another release than the
-      installed one, which the module leaves to the caller.
+    - What the document changes for the running agent, in check mode too. The agent works it out,
+      as C(lvs-agent check --change) does; without a running agent it is V(none).
+    - V(none) - nothing that the agent does. It may still reload, if only the file's text differs.
+    - V(weights) - weights of real servers and sorry servers only. They are edited in place.
+    - V(addresses) - besides, virtual and static addresses, routes and rules.
+    - V(structure) - anything else. Instances, virtual servers, real servers or checks come, go or
+      behave otherwise. None of these takes a restart.
+    - V(restart) - the running agent is of another release than the installed one, which the module
+      leaves to the caller.
   returned: always
   type: str
-  choices: [none, reload, restart]
+  choices: [none, weights, addresses, structure, restart]
+  sample: weights
+due:
+  description:
+    - Whether there was something to do, or in check mode is. As C(changed), which a task that
+      only looks may have to deny.
+  returned: success
+  type: bool
 reloaded:
   description: Whether the running agent has taken over the configuration.
   returned: always
@@ -92,6 +106,7 @@ errors:
 
 import hashlib
 import json
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -111,36 +126,33 @@ class Rejected(Exception):
 
 def file_text(document: str) -> str:
     """The document as the file has it."""
-    return json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
+    return _text.document_text(json.loads(document))
 
 
-def parsed(text: str | None) -> Any:
-    """The document in a file's text; None if it is not readable."""
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None
+def check(module: AnsibleModule, text: str) -> str | None:
+    """Have the installed agent check `text`; gives the kind of change that it is, if one runs.
 
-
-def validate(module: AnsibleModule, text: str) -> None:
-    """Have the installed agent check `text`. Raises Rejected. Without an agent, nothing."""
+    Raises Rejected. Without an installed agent, nothing.
+    """
     command = _agent.command("lvs-agent")
     if command is None:
-        return
-    code, output, errors = module.run_command([command, "check", "--json", "-"], data=text)
-    if code == 0:
-        return
-    answer = parsed(output)
-    if not isinstance(answer, dict):
+        return None
+    words = [command, "check", "--json", "--change", "-"]
+    code, output, errors = module.run_command(words, data=text)
+    answer = _text.parsed(output)
+    if not isinstance(answer, dict) or not answer.get("files"):
         raise Rejected(f"lvs-agent check failed: {errors.strip() or output.strip()}", [])
-    found = [error for file in answer.get("files", []) for error in file["errors"]]
+    if code == 0:
+        kind: str | None = answer["files"][0].get("change")
+        return kind
+    found = [error for file in answer["files"] for error in file["errors"]]
     raise Rejected("The agent does not accept the configuration; the old one stays:", found)
 
 
 def needed(text: str, file_differs: bool) -> str:
     """none, reload or restart: what it takes until a running agent has `text` in force."""
     try:
-        agent = _agent.request("status")["agent"]
+        agent = _agent.request("summary")["agent"]
     except (_agent.AgentUnreachable, _agent.AgentRefused):
         return "none"
     installed = _agent.installed_release()
@@ -164,6 +176,14 @@ def reload(path: str, group: str, before: str | None) -> None:
         ) from error
 
 
+def alone(module: AnsibleModule) -> dict[str, Any]:
+    """`install`, while no other run changes the agent; before it is installed, nobody does."""
+    if module.check_mode or not os.path.isdir(_agent.ROOT):
+        return install(module)
+    with _host.exclusive(_agent.ROOT):
+        return install(module)
+
+
 def install(module: AnsibleModule) -> dict[str, Any]:
     """Do it; returns the module's result. Raises Rejected, HostError or OSError."""
     path, group = module.params["path"], module.params["group"]
@@ -171,29 +191,35 @@ def install(module: AnsibleModule) -> dict[str, Any]:
     before = _host.read_text(path)
     differs = text != before
     changed = differs or _host.permissions_differ(path, _MODE, group)
-    if differs and module.params["validate"]:
-        validate(module, text)
-    change = needed(text, differs)
+    step = needed(text, differs)
+    kind = None
+    if module.params["validate"] and (differs or step == "reload"):
+        kind = check(module, text)
+    # Unchecked, it can be anything.
+    change = {"reload": kind or "structure"}.get(step, step)
     reloaded = False
     if not module.check_mode:
         if changed:
             _host.write_atomically(path, text, _MODE, group)
-        if change == "reload" and module.params["reload"]:
+        if step == "reload" and module.params["reload"]:
             reload(path, group, before)
             reloaded = True
     return {
-        "changed": changed or change != "none",
+        "changed": changed or step != "none",
         "change": change,
+        "due": changed or step != "none",
         "reloaded": reloaded,
-        "diff": _diff(path, before, text, change),
+        "diff": _diff(path, before, text, step, change),
     }
 
 
-def _diff(path: str, before: str | None, after: str, change: str) -> list[dict[str, str]]:
+def _diff(
+    path: str, before: str | None, after: str, step: str, change: str
+) -> list[dict[str, str]]:
     """What people see: both documents as YAML with secrets hidden, and what the agent does."""
     diffs: list[dict[str, str]] = []
     if before != after:
-        old, new = parsed(before), parsed(after)
+        old, new = _text.parsed(before), _text.parsed(after)
         diffs.append(
             {
                 "before": _text.render(old) if old is not None else "",
@@ -202,8 +228,10 @@ def _diff(path: str, before: str | None, after: str, change: str) -> list[dict[s
                 "after_header": path,
             }
         )
-    if change != "none":
-        diffs.append({"prepared": f"{change} {_agent.UNIT}\n"})
+    if step == "reload":
+        diffs.append({"prepared": f"reload {_agent.UNIT} (change: {change})\n"})
+    elif step != "none":
+        diffs.append({"prepared": f"{step} {_agent.UNIT}\n"})
     return diffs
 
 
@@ -220,7 +248,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = install(module)
+        result = alone(module)
     except Rejected as error:
         module.fail_json(msg=str(error), errors=error.errors, change="none", reloaded=False)
     except (_host.HostError, OSError, KeyError, ValueError) as error:

@@ -15,13 +15,18 @@ description:
   - Each release has a folder of its own, named by a hash of its contents. It is complete before
     its name appears, and the link C(current) is switched atomically. Does not restart the agent.
   - Sends nothing if the release is there already.
+  - Remembers the release, unit and configuration that the agent runs with, so that
+    M(lvs.cluster.agent_rollback) can put them back.
+  - Of two runs at once, one waits for the other.
 options:
   python:
     description: Python interpreter of the agent; byte code is made for it.
     type: path
     default: /usr/bin/python3
   keep:
-    description: How many releases to keep, the current one among them.
+    description:
+      - How many releases to keep, the current one among them. Those that
+        M(lvs.cluster.agent_rollback) may go back to are kept in any case.
     type: int
     default: 2
   activate:
@@ -74,12 +79,23 @@ pending:
   description: Whether the release is ready but not the current one.
   returned: always
   type: bool
+running:
+  description: Id of the release that the running agent is of; empty if none runs.
+  returned: always
+  type: str
+restart_due:
+  description:
+    - Whether the running agent is of another release, or was started by another unit than the
+      present one, as after a run that was interrupted.
+  returned: always
+  type: bool
 missing:
   description: Whether the release was not (or in check mode is not) on the target.
   returned: always
   type: bool
 """
 
+import errno
 import gzip
 import io
 import os
@@ -88,7 +104,7 @@ import tarfile
 from typing import IO, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _host
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _checkpoint, _host, _links
 
 # Some ten times of what a release has; a bundle that unpacks to more is not one of ours.
 _RELEASE_BYTES_LIMIT = 64 * 1024 * 1024
@@ -107,7 +123,8 @@ def unpack(bundle: str, folder: str, release: str) -> None:
             if number >= _ENTRIES_LIMIT or not entry.isreg() or not _inside(entry.name):
                 raise _host.HostError(f"the bundle has an entry that is not ours: {entry.name}")
             source = archive.extractfile(entry)
-            assert source is not None
+            if source is None:
+                raise _host.HostError(f"the bundle has no content for {entry.name}")
             _write(os.path.join(folder, entry.name), source, entry)
     said = (_host.read_text(os.path.join(folder, "RELEASE")) or "").strip()
     if said != release:
@@ -133,30 +150,34 @@ def install(module: AnsibleModule, bundle: str, release: str) -> None:
     os.makedirs(releases, mode=0o755, exist_ok=True)
     temporary = os.path.join(releases, f"{release}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    unpack(bundle, temporary, release)
+    try:
+        unpack(bundle, temporary, release)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = os.statvfs(releases)
+            raise _host.HostError(
+                f"no space left in {releases} ({free.f_bavail * free.f_frsize // 1024} kB free): "
+                "the releases that are there are as they were; make room and run it again"
+            ) from error
+        raise
     compile_all = [module.params["python"], "-I", "-m", "compileall", "-q", temporary]
     # The paths that tracebacks show are those of the final place.
     compile_all += ["-s", temporary, "-p", os.path.join(releases, release)]
     module.run_command(compile_all, check_rc=False)  # without byte code it only starts slower
     os.sync()
     os.rename(temporary, os.path.join(releases, release))
+    _label(module, os.path.join(releases, release))
     _host.sync_directory(releases)
 
 
-def switch(root: str, release: str) -> None:
-    """Point `current` to the release, atomically."""
-    _link(os.path.join(root, _agent.CURRENT), os.path.join("releases", release))
-    _host.sync_directory(root)
-
-
-def _link(path: str, target: str) -> None:
-    folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
-    new = os.path.join(folder, f".{name}.new")
-    if os.path.lexists(new):
-        os.unlink(new)
-    os.symlink(target, new)
-    os.replace(new, path)
+def _label(module: AnsibleModule, folder: str) -> None:
+    """Where SELinux is on, what is in `bin` gets the label of programs (bin_t) by its policy."""
+    if not os.path.exists("/sys/fs/selinux/enforce"):
+        return
+    restorecon = module.get_bin_path("restorecon", opt_dirs=["/usr/sbin", "/sbin"])
+    if restorecon is not None:
+        _host.run(module, [restorecon, "-R", folder], f"restorecon of {folder}")
 
 
 def _wrong_links(folder: str, root: str) -> dict[str, str]:
@@ -174,19 +195,42 @@ def _wrong_links(folder: str, root: str) -> dict[str, str]:
 
 
 def prune(root: str, keep: int, needed: list[str | None]) -> list[str]:
-    """Remove the oldest releases beyond `keep`, none of `needed`; returns the removed ones."""
+    """Remove the oldest releases beyond `keep`, none of `needed`; returns the removed ones.
+
+    A release of a checkpoint stays too, whatever `keep` says.
+    """
     releases = os.path.join(root, "releases")
     names = [name for name in os.listdir(releases) if not name.endswith(".tmp")]
     names.sort(key=lambda name: os.stat(os.path.join(releases, name)).st_ctime, reverse=True)
     ordered = [name for name in needed if name in names]
     ordered += [name for name in names if name not in ordered]
-    removed = ordered[max(keep, 1) :]
+    kept = _checkpoint.releases(root)
+    removed = [name for name in ordered[max(keep, 1) :] if name not in kept]
     for name in removed:
         shutil.rmtree(os.path.join(releases, name), ignore_errors=True)
     return removed
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
+    """Do it while nobody else does; returns the module's result. Raises HostError or OSError."""
+    root, release = module.params["root"], module.params["release"]
+    places = _checkpoint.Places(root=root)
+    agent = _checkpoint.agent_of(places)
+    running = str((agent or {}).get("release") or "")
+    state = {
+        "running": running,
+        "restart_due": agent is not None
+        and (running != release or _checkpoint.unit_is_newer(places)),
+    }
+    if module.check_mode or (module.params["bundle"] is None and not os.path.isdir(root)):
+        return _work(module) | state  # reads only
+    os.makedirs(root, mode=0o755, exist_ok=True)
+    with _host.exclusive(root):
+        _checkpoint.take(places, agent, release)
+        return _work(module) | state
+
+
+def _work(module: AnsibleModule) -> dict[str, Any]:
     """Look, and do what can be done; returns the module's result."""
     root, release, bundle = (module.params[name] for name in ("root", "release", "bundle"))
     previous = _agent.installed_release(root)
@@ -212,9 +256,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         install(module, bundle, release)
         result["missing"] = False
     if activate and previous != release:
-        switch(root, release)
+        _links.switch(root, release)
     for path, target in links.items():
-        _link(path, target)
+        _links.replace(path, target)
     prune(root, module.params["keep"], [release, previous])
     return result
 

@@ -13,6 +13,8 @@ description:
   - Builds the configuration of every host of the group C(lvs_directors) from the inventory and
     lists everything that is wrong with it in one message, each error with the place in the
     inventory and what to do.
+  - Hosts with the same C(lvs_cluster) are a cluster of their own; between clusters only what they
+    must not share is checked.
   - Checks each director's configuration with the agent's own checker, and the rules between
     hosts. Such as duplicate virtual router ids on a network, equal priorities, instances that
     differ between directors, unicast peers that do not list each other, virtual addresses outside
@@ -72,6 +74,12 @@ directors:
   returned: always
   type: list
   elements: str
+clusters:
+  description:
+    - The directors of each cluster by its name, which is empty where C(lvs_cluster) is not said.
+  returned: always
+  type: dict
+  sample: {"web": ["web-lb1", "web-lb2"], "mail": ["mail-lb1", "mail-lb2"]}
 real_servers:
   description: The real servers of the cluster.
   returned: always

@@ -11,7 +11,8 @@ short_description: Set up files, users, kernel modules, sysctls and units of a h
 version_added: 0.1.0
 description:
   - Takes everything that a role wants of a host as lists and does only what is missing, in the
-    order users, files, systemd's reload, kernel modules, kernel parameters, units.
+    order users, files, systemd's reload, kernel modules, kernel parameters, network managers,
+    firewall, units. M(lvs.cluster.host_remove) undoes it.
   - One execution of this module replaces some ten tasks; each of them would cost more than a
     second over SSH.
 options:
@@ -70,6 +71,77 @@ options:
       - With C(net.ipv6.conf.all.forwarding) 1, C(accept_ra) becomes 2 on interfaces that have a
         default route from router advertisements, so that they keep it.
     type: path
+  network_managers:
+    description:
+      - What systemd-networkd and NetworkManager are to leave alone. Each gets a drop-in file only
+        where it runs. systemd-networkd reads its own at its next start; NetworkManager is told.
+    type: dict
+    suboptions:
+      state:
+        description: Whether the drop-ins are to be there.
+        type: str
+        choices: [present, absent]
+        default: present
+      owner:
+        description: Names the drop-in files.
+        type: str
+        required: true
+      devices:
+        description: Names, or patterns, of network interfaces that the role's software makes.
+        type: list
+        elements: str
+        default: []
+      interfaces:
+        description: Network interfaces of the host that get addresses from the role's software.
+        type: list
+        elements: str
+        default: []
+  firewall:
+    description: What may come in for the agent, and only that of its kind.
+    type: dict
+    suboptions:
+      kind:
+        description:
+          - V(nftables) is a table of its own, which only holds back. V(firewalld) and V(ufw) get
+            rules that let in; what they refuse is their business. V(auto) is firewalld or ufw where
+            one of them is in force, else nftables. V(none) takes away what an earlier run made.
+        type: str
+        choices: [none, nftables, firewalld, ufw, auto]
+        default: none
+      rules:
+        description: As the filter P(lvs.cluster.director_firewall_rules#filter) makes them.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          protocol:
+            description: Protocol.
+            type: str
+            choices: [vrrp, ah, udp]
+            required: true
+          port:
+            description: Port of UDP.
+            type: int
+            default: 0
+          family:
+            description: IPv4 or IPv6.
+            type: int
+            choices: [4, 6]
+            required: true
+          destination:
+            description: Multicast group; empty for any address.
+            type: str
+            default: ""
+          sources:
+            description: Who may send it; nobody else may.
+            type: list
+            elements: str
+            default: []
+      interfaces:
+        description: Interfaces whose zones of firewalld get the rules.
+        type: list
+        elements: str
+        default: []
   units:
     description: systemd units.
     type: list
@@ -91,6 +163,10 @@ options:
         default: started
       restart:
         description: Restart it if it runs already and is to run.
+        type: bool
+        default: false
+      later:
+        description: Leave it as it is; only say in RV(pending) what there is to do.
         type: bool
         default: false
 extends_documentation_fragment:
@@ -115,11 +191,19 @@ changes:
   type: list
   elements: str
   sample: ["write /etc/modules-load.d/ipvs.conf", "load kernel module ip_vs"]
+pending:
+  description: What is left to do for the units with O(units[].later=true).
+  returned: success
+  type: list
+  elements: str
+  sample: ["start lvs-agent.service"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.cluster.plugins.module_utils import (
+    _firewall,
     _host,
+    _network_managers,
     _router_advertisements,
     _sysctls,
 )
@@ -151,6 +235,38 @@ ARGUMENT_SPEC = {
     "kernel_modules": {"type": "list", "elements": "str", "default": []},
     "sysctls": {"type": "dict", "default": {}},
     "sysctl_file": {"type": "path"},
+    "network_managers": {
+        "type": "dict",
+        "options": {
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "owner": {"type": "str", "required": True},
+            "devices": {"type": "list", "elements": "str", "default": []},
+            "interfaces": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "firewall": {
+        "type": "dict",
+        "options": {
+            "kind": {
+                "type": "str",
+                "choices": ["none", "nftables", "firewalld", "ufw", "auto"],
+                "default": "none",
+            },
+            "rules": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "protocol": {"type": "str", "choices": ["vrrp", "ah", "udp"], "required": True},
+                    "port": {"type": "int", "default": 0},
+                    "family": {"type": "int", "choices": [4, 6], "required": True},
+                    "destination": {"type": "str", "default": ""},
+                    "sources": {"type": "list", "elements": "str", "default": []},
+                },
+            },
+            "interfaces": {"type": "list", "elements": "str", "default": []},
+        },
+    },
     "units": {
         "type": "list",
         "elements": "dict",
@@ -160,13 +276,14 @@ ARGUMENT_SPEC = {
             "enabled": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
             "restart": {"type": "bool", "default": False},
+            "later": {"type": "bool", "default": False},
         },
     },
 }
 
 
-def apply(module: AnsibleModule, changes: _host.Changes) -> None:
-    """Do what the parameters want. Raises HostError."""
+def apply(module: AnsibleModule, changes: _host.Changes, pending: _host.Changes) -> None:
+    """Do what the parameters want; `pending` gets what is to be done later. Raises HostError."""
     wanted = module.params
     for user in wanted["system_users"]:
         _host.ensure_user(module, changes, user["name"], user["description"])
@@ -189,26 +306,35 @@ def apply(module: AnsibleModule, changes: _host.Changes) -> None:
     else:
         for key, value in values.items():
             _host.ensure_sysctl(module, changes, key, value)
+    managers = wanted["network_managers"]
+    if managers and managers["state"] == "present":
+        names = (managers["owner"], managers["devices"], managers["interfaces"])
+        _network_managers.ensure(module, changes, _network_managers.Wish(*names, _NOTICE))
+    elif managers:
+        _network_managers.remove(module, changes, managers["owner"])
+    if wanted["firewall"]:
+        _firewall.ensure(module, changes, _firewall.Wish(notice=_NOTICE, **wanted["firewall"]))
     for unit in wanted["units"]:
         _host.ensure_unit(
             module,
-            changes,
+            pending if unit["later"] else changes,
             unit["name"],
             enabled=unit["enabled"],
             started=unit["state"] == "started",
             restart=unit["restart"],
+            look=unit["later"],
         )
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    changes = _host.Changes()
+    changes, pending = _host.Changes(), _host.Changes()
     try:
-        apply(module, changes)
+        apply(module, changes, pending)
     except (_host.HostError, OSError) as error:
         module.fail_json(msg=str(error), **changes.result())
-    module.exit_json(**changes.result())
+    module.exit_json(pending=pending.done, **changes.result())
 
 
 if __name__ == "__main__":

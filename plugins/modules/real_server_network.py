@@ -121,6 +121,12 @@ options:
         host must keep it.
     type: bool
     default: true
+  network_drop_ins:
+    description:
+      - Where systemd-networkd or NetworkManager runs, tell it by a drop-in file to leave alone what
+        is made here. systemd-networkd reads it at its next start. With V(false) none is there.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - lvs.cluster.attributes
 author:
@@ -214,6 +220,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "sysctls": {"type": "dict", "default": _ARP},
     "director": {"type": "bool", "default": False},
     "prune": {"type": "bool", "default": True},
+    "network_drop_ins": {"type": "bool", "default": True},
 }
 
 

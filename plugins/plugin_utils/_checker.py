@@ -64,7 +64,7 @@ def check(documents: Mapping[str, Any], agent: str) -> tuple[Found, Found]:
     if done.returncode != 0:
         raise CheckerFailed(f"the agent's checker failed:\n{done.stderr.strip()}")
     errors, warnings = (
-        {name: [(path, message) for path, message in found] for name, found in each.items()}
+        {name: [tuple(each) for each in found] for name, found in each.items()}
         for each in json.loads(done.stdout)
     )
     return errors, warnings

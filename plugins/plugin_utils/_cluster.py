@@ -8,28 +8,30 @@ never judge a value (the agent's checker and `_rules.py` do).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
+    _document,
     _forwarding,
     _host_needs,
     _real_server,
     _view,
+    _vrrp_plan,
 )
 from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS, SECTIONS
 
 DIRECTORS_GROUP = "lvs_directors"
 REAL_SERVERS_GROUP = "lvs_real_servers"
-# A document has these even where they are empty, so that its reader finds them.
-_ALWAYS = ("global_defs", "vrrp_instances", "virtual_servers")
 
 # Every variable of the inventory that belongs to the collection, without its prefix.
 VARIABLES = (
     *SECTIONS,
+    "group",
     "host",
+    "cluster",
+    "isolated",
     "address",
     "address6",
     "interfaces",
@@ -40,18 +42,25 @@ VARIABLES = (
 )
 PREFIX = "lvs_"
 ROLE_PREFIX = "director_"
+_PREFIXES = (PREFIX, ROLE_PREFIX)
+# What is merged over the sections, the first one last.
+OVERLAYS = ("host", "group")
+# All that a plan is made from; a role that needs one reads nothing else of other hosts.
+PLAN_VARIABLES = ("vrrp_instances", *OVERLAYS, "cluster", "address", "address6", "interfaces")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The inventory as far as the cluster is concerned.
+    """The inventory as far as one cluster is concerned, or the whole inventory.
 
     `variables` holds each host's variables of the collection, plain values, all templates resolved.
+    `name` is what `lvs_cluster` says, empty where it says nothing or for the whole inventory.
     """
 
     directors: tuple[str, ...]
     real_servers: tuple[str, ...]
     variables: Mapping[str, Mapping[str, Any]]
+    name: str = ""
 
     def variable(self, host: str, name: str, otherwise: Any = None) -> Any:
         """Variable `name` (without prefix) of `host`; the role's own name goes first."""
@@ -63,16 +72,32 @@ class Cluster:
         own = ROLE_PREFIX + name
         return own if own in self.variables.get(host, {}) else PREFIX + name
 
+    @property
+    def shared(self) -> str:
+        """Where people find what the inventory says once for all hosts of the cluster."""
+        return f"group_vars of cluster {self.name}" if self.name else "group_vars"
 
-def collect(groups: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Cluster:
-    """The cluster in Ansible's `groups` and `hostvars`."""
+
+def collect(
+    groups: Mapping[str, Any], hostvars: Mapping[str, Any], names: Iterable[str] | None = None
+) -> Cluster:
+    """The whole inventory in Ansible's `groups` and `hostvars`.
+
+    Of the variables only those of `names` (without prefix), if given: each is a template to
+    resolve.
+    """
+    only = None if names is None else {each + name for name in names for each in _PREFIXES}
     directors = tuple(str(host) for host in groups.get(DIRECTORS_GROUP, ()))
     real_servers = tuple(str(host) for host in groups.get(REAL_SERVERS_GROUP, ()))
     variables: dict[str, dict[str, Any]] = {}
     for host in dict.fromkeys((*directors, *real_servers)):
         # Ansible's syntax check knows hosts, but no variables of theirs.
         values = hostvars.get(host, {})
-        variables[host] = {str(name): plain(values[name]) for name in values if is_ours(str(name))}
+        variables[host] = {
+            str(name): plain(values[name])
+            for name in values
+            if (is_ours(str(name)) if only is None else str(name) in only)
+        }
     return Cluster(directors=directors, real_servers=real_servers, variables=variables)
 
 
@@ -81,7 +106,37 @@ def is_ours(name: str) -> bool:
     if name.startswith(PREFIX):
         return True
     own = name.removeprefix(ROLE_PREFIX)
-    return name.startswith(ROLE_PREFIX) and own in (*SECTIONS, "host", "ipvs_sysctls")
+    return name.startswith(ROLE_PREFIX) and own in (*SECTIONS, *OVERLAYS, "ipvs_sysctls")
+
+
+def clusters(whole: Cluster) -> list[Cluster]:
+    """The clusters of an inventory: directors with the same `lvs_cluster` are one.
+
+    A real server that names no cluster belongs to all of them.
+    """
+    names = dict.fromkeys(_named(whole, host) for host in whole.directors)
+    if len(names) < 2:
+        return [replace(whole, name=next(iter(names), ""))]
+    return [_part(whole, name) for name in names]
+
+
+def of_director(whole: Cluster, director: str) -> Cluster:
+    """The cluster that `director` belongs to."""
+    return _part(whole, _named(whole, director))
+
+
+def _part(whole: Cluster, name: str) -> Cluster:
+    directors = tuple(host for host in whole.directors if _named(whole, host) == name)
+    real_servers = tuple(host for host in whole.real_servers if _named(whole, host) in (name, ""))
+    hosts = dict.fromkeys((*directors, *real_servers))
+    variables = {host: whole.variables[host] for host in hosts if host in whole.variables}
+    return Cluster(directors=directors, real_servers=real_servers, variables=variables, name=name)
+
+
+def _named(whole: Cluster, host: str) -> str:
+    """`lvs_cluster` of a host; what is no name is told by `_rules_clusters.py`."""
+    value = whole.variable(host, "cluster")
+    return "" if value is None else str(value)
 
 
 def plain(value: Any) -> Any:
@@ -99,66 +154,60 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def document(cluster: Cluster, director: str) -> dict[str, Any]:
-    """The configuration document of `director`."""
-    base = _base(cluster, director)
+def drafts(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """The merged document of each director, with what is still to be derived."""
     addresses = real_server_addresses(cluster)
-    return merge_document(base, cluster.variable(director, "host", {}), addresses)
+    return {name: _draft(cluster, name, addresses) for name in cluster.directors}
 
 
-def _base(cluster: Cluster, director: str) -> dict[str, Any]:
+def _draft(cluster: Cluster, director: str, addresses: Mapping[str, list[str]]) -> dict[str, Any]:
+    overlays = [cluster.variable(director, each) for each in reversed(OVERLAYS)]
+    return _document.merge_document(base(cluster, director), overlays, addresses)
+
+
+def base(cluster: Cluster, director: str) -> dict[str, Any]:
+    """The sections of `director` as its variables give them, before anything is merged over."""
     return {name: cluster.variable(director, name, empty) for name, empty in SECTIONS.items()}
 
 
-def merge_document(
-    base: Mapping[str, Any], overlay: Any, addresses: Mapping[str, list[str]]
-) -> dict[str, Any]:
-    """`base` with a director's `overlay` merged over it and real servers' addresses filled in.
+def plan(
+    cluster: Cluster, merged: Mapping[str, Mapping[str, Any]] | None = None
+) -> _vrrp_plan.Plan:
+    """What is derived for the instances of one cluster; from the documents `merged` if given."""
+    return _vrrp_plan.make(drafts(cluster) if merged is None else merged, sites(cluster))
 
-    Mappings merge, anything else replaces; null in the overlay removes what the base has.
-    `addresses` maps inventory hosts to the addresses that a real server of that name may get: the
-    one of the virtual server's family, or where the host has none of it the other (by a tunnel).
-    """
-    merged = _merge(dict(base), overlay) if isinstance(overlay, Mapping) else dict(base)
-    merged = copy.deepcopy(merged)
-    for server in _mappings(merged.get("virtual_servers")):
-        real_servers = server.get("real_servers")
-        if not isinstance(real_servers, dict):
-            continue
-        family = _forwarding.family_of(server, merged.get("virtual_server_groups"))
-        for name, real_server in real_servers.items():
-            if not addresses.get(name):
-                continue
-            ip = sorted(addresses[name], key=lambda each: (":" in each) != (family == 6))[0]
-            if real_server is None:
-                real_servers[name] = {"ip": ip}
-            elif isinstance(real_server, dict) and real_server.get("ip") is None:
-                real_servers[name] = {"ip": ip, **_without(real_server, "ip")}
+
+def sites(cluster: Cluster) -> dict[str, _vrrp_plan.Site]:
+    """Each director's own addresses."""
     return {
-        name: value for name, value in merged.items() if value not in ({}, []) or name in _ALWAYS
+        name: _vrrp_plan.Site(
+            interfaces=_view.interfaces(cluster.variable(name, "interfaces")),
+            own=tuple(addresses_of(cluster, name)),
+        )
+        for name in cluster.directors
     }
 
 
-def _merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for name, value in overlay.items():
-        if value is None and name in merged:
-            del merged[name]
-        elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
-            merged[name] = _merge(dict(merged[name]), value)
-        else:
-            merged[name] = value
-    return merged
+def documents(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """The configuration document of each director of one cluster."""
+    merged = drafts(cluster)
+    planned = plan(cluster, merged)
+    return {name: _vrrp_plan.applied(draft, planned, name) for name, draft in merged.items()}
 
 
-def _without(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key != name}
+def document(cluster: Cluster, director: str) -> dict[str, Any]:
+    """The configuration document of `director`."""
+    return documents(cluster)[director]
 
 
-def _mappings(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, dict):
-        return []
-    return [item for item in value.values() if isinstance(item, dict)]
+def directors_of(whole: Cluster, host: str) -> list[str]:
+    """The directors that `host` has to do with: of a director those of its cluster, itself among
+    them; of a real server those that send it anything."""
+    if host in whole.directors:
+        return list(of_director(whole, host).directors)
+    addresses = addresses_of(whole, host)
+    found = [each for cluster in clusters(whole) for each in directors(cluster)]
+    return [each.name for each in found if any(_real_server.uses([each], addresses))]
 
 
 def real_server_addresses(cluster: Cluster) -> dict[str, list[str]]:
@@ -172,10 +221,13 @@ def real_server_addresses(cluster: Cluster) -> dict[str, list[str]]:
 
 
 def directors(
-    cluster: Cluster, documents: Mapping[str, Mapping[str, Any]] | None = None
+    cluster: Cluster, known: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[_real_server.Director]:
-    """Every director as the real servers' needs are derived from it."""
-    found = {name: document(cluster, name) for name in cluster.directors}
+    """Every director as the real servers' needs are derived from it.
+
+    `known` are the documents, if the caller has them already.
+    """
+    found = documents(cluster) if known is None else known
     return [
         _real_server.Director(
             name=name,
@@ -183,16 +235,19 @@ def directors(
             interfaces=_view.interfaces(cluster.variable(name, "interfaces")),
             own=frozenset(addresses_of(cluster, name)),
         )
-        for name, each in (documents or found).items()
+        for name, each in found.items()
     ]
 
 
 def real_server_needs(cluster: Cluster, host: str) -> dict[str, list[Any]]:
     """What the network of the real server `host` must have (`_real_server.needs`)."""
+    mine = [each for each in clusters(cluster) if host in each.real_servers]
     marked: dict[int, Any] = {}
-    for name in cluster.directors:
-        marked |= _real_server.marked(cluster.variable(name, "fwmark_addresses"))
-    return _real_server.needs(directors(cluster), addresses_of(cluster, host), marked)
+    for each in mine:
+        for name in each.directors:
+            marked |= _real_server.marked(cluster.variable(name, "fwmark_addresses"))
+    using = [director for each in mine for director in directors(each)]
+    return _real_server.needs(using, addresses_of(cluster, host), marked)
 
 
 def addresses_of(cluster: Cluster, host: str) -> list[_forwarding.Address]:
@@ -215,21 +270,33 @@ def vrrp_interfaces(each: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in names if name is not None and name not in made)
 
 
+def vmac_interfaces(each: Mapping[str, Any]) -> list[str]:
+    """Interfaces that the agent makes on the host, sorted."""
+    return sorted({view.vmac for view in _view.instances("", each)} - {None})
+
+
 def rolling_order(cluster: Cluster, directors: Iterable[str] | None = None) -> list[str]:
-    """Directors in the order to touch them: whoever is master of most instances comes last."""
-    documents = {name: document(cluster, name) for name in cluster.directors}
+    """Directors in the order to touch them: whoever is master of most instances comes last.
+
+    One cluster after the other, in the inventory's order.
+    """
+    asked = cluster.directors if directors is None else tuple(directors)
+    return [name for each in clusters(cluster) for name in _order(each, asked)]
+
+
+def _order(cluster: Cluster, asked: tuple[str, ...]) -> list[str]:
+    found = documents(cluster)
     highest: dict[str, int] = {}
-    for each in documents.values():
+    for each in found.values():
         for name, priority in _priorities(each).items():
             highest[name] = max(highest.get(name, 0), priority)
 
     def rank(director: str) -> tuple[int, int]:
-        priorities = _priorities(documents[director])
+        priorities = _priorities(found[director])
         masters = sum(priority == highest[name] for name, priority in priorities.items())
         return masters, sum(priorities.values())
 
-    wanted = cluster.directors if directors is None else directors
-    return sorted((name for name in wanted if name in documents), key=rank)
+    return sorted((name for name in asked if name in found), key=rank)
 
 
 def _priorities(each: Mapping[str, Any]) -> dict[str, int]:
@@ -242,44 +309,3 @@ def _priorities(each: Mapping[str, Any]) -> dict[str, int]:
             priority = instance.get("priority", DEFAULTS["vrrp_instance.priority"])
             found[name] = priority if isinstance(priority, int) else 0
     return found
-
-
-def matched(value: Any, path: str) -> int:
-    """How many characters at the start of `path` lead to something that `value` holds.
-
-    Paths are as the checker writes them (`a.b[0].c`); names may hold dots themselves, so the
-    longest name that fits goes first.
-    """
-    if not path:
-        return 0
-    if isinstance(value, Mapping):
-        names = sorted((str(name) for name in value), key=len, reverse=True)
-        for name in names:
-            if path.startswith(name) and path[len(name) : len(name) + 1] in ("", ".", "["):
-                step = len(name) + (path[len(name) : len(name) + 1] == ".")
-                item = next(value[key] for key in value if str(key) == name)
-                return step + matched(item, path[step:])
-    elif isinstance(value, list) and path.startswith("["):
-        index, _, rest = path[1:].partition("]")
-        if index.isdigit() and int(index) < len(value):
-            step = len(index) + 2 + rest.startswith(".")
-            return step + matched(value[int(index)], path[step:])
-    return 0
-
-
-def locate(cluster: Cluster, director: str, path: str) -> str:
-    """Where in the inventory the part `path` of the director's document was said."""
-    base = _base(cluster, director)
-    overlay = cluster.variable(director, "host", {})
-    in_overlay = matched(overlay, path)
-    if in_overlay and (in_overlay > matched(base, path) or in_overlay == len(path)):
-        return f"host_vars {director}: {cluster.variable_name(director, 'host')}.{path}"
-    section = next((name for name in SECTIONS if path.startswith(name)), None)
-    if section is None:
-        return f"{director}: {path}" if path else director
-    shared = all(
-        cluster.variable(other, section, SECTIONS[section]) == base[section]
-        for other in cluster.directors
-    )
-    variable = cluster.variable_name(director, section) + path.removeprefix(section)
-    return f"group_vars: {variable}" if shared else f"host_vars {director}: {variable}"

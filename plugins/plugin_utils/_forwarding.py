@@ -65,8 +65,8 @@ def pools(document: Mapping[str, Any]) -> Iterator[Pool]:
     groups = document.get("virtual_server_groups")
     for name, server in _named(document.get("virtual_servers")):
         members = list(_members(server, groups if isinstance(groups, Mapping) else {}))
-        addresses = tuple(dict.fromkeys(each for found, _, _ in members for each in found))
-        ports = tuple(dict.fromkeys(port for found, port, _ in members if found))
+        addresses = tuple(dict.fromkeys(each for found, __, __ in members for each in found))
+        ports = tuple(dict.fromkeys(port for found, port, __ in members if found))
         path = f"virtual_servers.{name}"
         yield Pool(
             name=name,
@@ -74,7 +74,7 @@ def pools(document: Mapping[str, Any]) -> Iterator[Pool]:
             protocol=str(server.get("protocol") or DEFAULTS["virtual_server.protocol"]).upper(),
             families=_families(server, addresses, groups),
             addresses=addresses,
-            marks=tuple(mark for _, _, mark in members if mark is not None),
+            marks=tuple(mark for __, __, mark in members if mark is not None),
             ports=ports or (0,),
             targets=tuple(_targets(path, server, ports[0] if len(ports) == 1 else 0)),
         )
@@ -94,7 +94,7 @@ def _families(
 def family_of(server: Mapping[str, Any], groups: Any) -> int:
     """4 or 6: the family of what clients send to a virtual server; 4 where nothing tells it."""
     known = groups if isinstance(groups, Mapping) else {}
-    for addresses, _, _ in _members(server, known):
+    for addresses, __, __ in _members(server, known):
         if addresses:
             return addresses[0].version
     listed = [server, *_group(server, known)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _forwarding, _real_server, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _real_server, _view
 from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS
 
 AGENT_USER = "lvs-agent"
@@ -98,7 +98,7 @@ def _forwarding_sysctls(director: _real_server.Director) -> dict[str, int]:
     """With NAT a director is the router of its real servers (ip-sysctl.rst)."""
     families = {
         target.address.version
-        for pool in _forwarding.pools(director.document)
+        for pool in director.pools
         for target in pool.targets
         if target.forwarding.kind == "NAT" and target.address and not target.address.is_loopback
     }
@@ -137,7 +137,7 @@ def is_real_server(director: _real_server.Director) -> bool:
     """Whether a virtual server of the director has the director itself as a real server."""
     return any(
         target.address in director.own
-        for pool in _forwarding.pools(director.document)
+        for pool in director.pools
         for target in pool.targets
         if not target.sorry
     )

@@ -41,7 +41,7 @@ def check(cluster: Cluster) -> Iterator[Problem]:
         yield from _ipvs_sysctls(cluster, host)
     yield from _same_address(cluster)
     for host in cluster.directors:
-        yield from _overlay(cluster, host)
+        yield from _overlays(cluster, host)
         yield from _interfaces(cluster, host)
 
 
@@ -65,7 +65,9 @@ def _groups(cluster: Cluster) -> Iterator[Problem]:
         )
     if len(cluster.directors) == 1:
         yield Problem(
-            where=f"group {_cluster.DIRECTORS_GROUP}",
+            where=f"cluster {cluster.name}"
+            if cluster.name
+            else f"group {_cluster.DIRECTORS_GROUP}",
             message=f"{cluster.directors[0]} is the only director: nobody can take over from it",
             warning=True,
         )
@@ -80,7 +82,7 @@ def _names(cluster: Cluster) -> Iterator[Problem]:
                 holders.setdefault(name, []).append(host)
     for name, hosts in holders.items():
         everywhere = len(hosts) > 1
-        where = f"group_vars: {name}" if everywhere else f"host_vars {hosts[0]}: {name}"
+        where = f"{cluster.shared}: {name}" if everywhere else f"host_vars {hosts[0]}: {name}"
         hint = suggestion(name, known) or f"; known are {', '.join(known)}"
         yield Problem(where=where, message=f"unknown variable{hint}")
 
@@ -125,12 +127,13 @@ def _unmanaged(cluster: Cluster, host: str) -> Iterator[Problem]:
     name = cluster.variable_name(host, "unmanaged_real_servers")
     value = cluster.variable(host, "unmanaged_real_servers", [])
     if not isinstance(value, list):
-        yield Problem(where=f"group_vars: {name}", message="must be a list of IP addresses")
+        yield Problem(where=f"{cluster.shared}: {name}", message="must be a list of IP addresses")
         return
     for index, each in enumerate(value):
         if _forwarding.address(each) is None:
             yield Problem(
-                where=f"group_vars: {name}[{index}]", message=f"must be an IP address, not {each!r}"
+                where=f"{cluster.shared}: {name}[{index}]",
+                message=f"must be an IP address, not {each!r}",
             )
 
 
@@ -150,20 +153,21 @@ def _marks(cluster: Cluster, host: str) -> Iterator[Problem]:
     example = "; write it as 7: [172.16.1.254]"
     if not isinstance(value, Mapping):
         yield Problem(
-            where=f"group_vars: {name}", message=f"must map marks to lists of addresses{example}"
+            where=f"{cluster.shared}: {name}",
+            message=f"must map marks to lists of addresses{example}",
         )
         return
     for mark, listed in value.items():
         texts = listed if isinstance(listed, list) else [listed]
         if not str(mark).isdigit() or any(_forwarding.address(each) is None for each in texts):
             yield Problem(
-                where=f"group_vars: {name}.{mark}",
+                where=f"{cluster.shared}: {name}.{mark}",
                 message=f"must be a mark with a list of addresses{example}",
             )
 
 
 def _ipvs_sysctls(cluster: Cluster, host: str) -> Iterator[Problem]:
-    where = f"group_vars: {cluster.variable_name(host, 'ipvs_sysctls')}"
+    where = f"{cluster.shared}: {cluster.variable_name(host, 'ipvs_sysctls')}"
     value = cluster.variable(host, "ipvs_sysctls", {})
     if not isinstance(value, Mapping):
         yield Problem(where=where, message="must be a mapping such as sloppy_tcp: 1")
@@ -176,14 +180,14 @@ def _ipvs_sysctls(cluster: Cluster, host: str) -> Iterator[Problem]:
             yield Problem(where=f"{where}.{name}", message=f"must be a number, not {each!r}")
 
 
-def _overlay(cluster: Cluster, host: str) -> Iterator[Problem]:
-    name = cluster.variable_name(host, "host")
-    value = cluster.variable(host, "host", {})
-    if not isinstance(value, Mapping):
-        yield Problem(
-            where=f"host_vars {host}: {name}",
-            message=f"must be a mapping with {', '.join(_cluster.SECTIONS)}",
-        )
+def _overlays(cluster: Cluster, host: str) -> Iterator[Problem]:
+    for layer in _cluster.OVERLAYS:
+        if not isinstance(cluster.variable(host, layer, {}), Mapping):
+            where = f"host_vars {host}" if layer == "host" else cluster.shared
+            yield Problem(
+                where=f"{where}: {cluster.variable_name(host, layer)}",
+                message=f"must be a mapping with {', '.join(_cluster.SECTIONS)}",
+            )
 
 
 def _interfaces(cluster: Cluster, host: str) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.module_utils import _network_plan
@@ -16,14 +17,32 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import _forwarding, _v
 from ansible_collections.lvs.cluster.plugins.plugin_utils._forwarding import Address, Pool, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Director:
-    """One director: its document, its declared interfaces, its own addresses in the cluster."""
+    """One director: its document, its declared interfaces, its own addresses in the cluster.
+
+    What is read from the document is read once: there may be a thousand real servers to ask for.
+    """
 
     name: str
     document: Mapping[str, Any]
     interfaces: _view.Interfaces
     own: frozenset[Address]
+
+    @cached_property
+    def pools(self) -> tuple[Pool, ...]:
+        """The virtual servers of the document."""
+        return tuple(_forwarding.pools(self.document))
+
+    @cached_property
+    def targets(self) -> dict[Address, list[tuple[int, Pool, Target]]]:
+        """Real servers by address, each with its place in the document."""
+        found: dict[Address, list[tuple[int, Pool, Target]]] = {}
+        numbered = enumerate((pool, target) for pool in self.pools for target in pool.targets)
+        for number, (pool, target) in numbered:
+            if target.address is not None:
+                found.setdefault(target.address, []).append((number, pool, target))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +56,11 @@ class Use:
 
 def uses(directors: Iterable[Director], addresses: Iterable[Address]) -> Iterator[Use]:
     """Everything that names a real server with one of `addresses`."""
-    wanted = set(addresses)
+    wanted = dict.fromkeys(addresses)
     for director in directors:
-        for pool in _forwarding.pools(director.document):
-            for target in pool.targets:
-                if target.address in wanted:
-                    yield Use(director=director, pool=pool, target=target)
+        found = [each for address in wanted for each in director.targets.get(address, ())]
+        for __, pool, target in sorted(found, key=lambda each: each[0]):
+            yield Use(director=director, pool=pool, target=target)
 
 
 def needs(
@@ -134,9 +152,7 @@ def inner_address(use: Use) -> Address | None:
 def _candidates(use: Use) -> Iterator[tuple[bool, bool, int, Address]]:
     address = use.target.address
     together = moving_together(use.director.document, use.pool.addresses)
-    services = {
-        each for pool in _forwarding.pools(use.director.document) for each in pool.addresses
-    }
+    services = {each for pool in use.director.pools for each in pool.addresses}
     order = 0
     for view in _view.instances(use.director.name, use.director.document):
         for each in (*view.addresses, *view.excluded):
@@ -171,7 +187,7 @@ def moving_together(document: Mapping[str, Any], addresses: Iterable[Address]) -
 def together_with(document: Mapping[str, Any], instance: str) -> frozenset[str]:
     """`instance` with those in a sync group with it."""
     found = {instance}
-    for _, members in _view.sync_groups(document):
+    for __, members in _view.sync_groups(document):
         if instance in members:
             found |= members
     return frozenset(found)

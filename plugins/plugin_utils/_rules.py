@@ -16,13 +16,28 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _rules_vrrp,
     _view,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._locate import locate
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem, suggestion
 from ansible_collections.lvs.cluster.plugins.plugin_utils._view import InstanceView, Interfaces
 
 
 def check(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """Everything wrong between hosts; `documents` maps each director to its document."""
+    """Everything wrong between the hosts of one cluster.
+
+    `documents` maps each director to its document.
+    """
+    found = [*_hosts.check(cluster), *check_vrrp(cluster, documents)]
+    for name, document in documents.items():
+        interfaces = _view.interfaces(cluster.variable(name, "interfaces"))
+        found += _services(cluster, name, document, interfaces)
+    found += _rules_vrrp.check_groups(cluster, documents)
+    found += _rules_forwarding.check(cluster, documents)
+    return list(dict.fromkeys(found))
+
+
+def check_vrrp(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """Everything wrong between the VRRP instances of one cluster, and what cannot be derived."""
     instances = [
         view for name, document in documents.items() for view in _view.instances(name, document)
     ]
@@ -32,22 +47,16 @@ def check(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> list[
     interfaces = {
         name: _view.interfaces(cluster.variable(name, "interfaces")) for name in documents
     }
-    found = [*_hosts.check(cluster)]
+    yield from _rules_vrrp.underivable(cluster)
     for views in by_name.values():
-        found += _differences(cluster, views)
-        found += _priorities(cluster, views)
-        found += _alone(cluster, views)
-        found += _rules_vrrp.check(cluster, views)
-    found += _virtual_router_ids(cluster, instances, interfaces)
-    found += _same_addresses(cluster, instances)
+        yield from _differences(cluster, views)
+        yield from _priorities(cluster, views)
+        yield from _alone(cluster, views)
+        yield from _rules_vrrp.check(cluster, views)
+    yield from _virtual_router_ids(cluster, instances)
+    yield from _same_addresses(cluster, instances)
     for view in instances:
-        found += _networks(cluster, view, interfaces[view.director])
-    for name, document in documents.items():
-        found += _services(cluster, name, document, interfaces[name])
-    found += _rules_vrrp.check_groups(cluster, documents)
-    found += _rules_forwarding.check(cluster, documents)
-    found += _unused_real_servers(cluster, documents)
-    return list(dict.fromkeys(found))
+        yield from _networks(cluster, view, interfaces[view.director])
 
 
 def _differences(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
@@ -72,12 +81,13 @@ def _priorities(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem
     seen: dict[int, str] = {}
     for view in views:
         other = seen.setdefault(view.priority, view.director)
-        if other != view.director:
+        # 0 stands for what cannot be read, which is told elsewhere.
+        if other != view.director and view.priority:
             yield Problem(
                 where=locate(cluster, view.director, f"{view.path}.priority"),
-                message=f"{view.director} and {other} both have priority {view.priority}; give each"
-                f" director its own, such as lvs_host.vrrp_instances.{view.name}.priority in its"
-                " host_vars",
+                message=f"{view.director} and {other} both have priority {view.priority}; say"
+                f" `priority: auto` for {view.name}, or give each director its own in"
+                f" lvs_host.vrrp_instances.{view.name}.priority of its host_vars",
             )
 
 
@@ -90,22 +100,14 @@ def _alone(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
         )
 
 
-def _virtual_router_ids(
-    cluster: Cluster, instances: list[InstanceView], interfaces: Mapping[str, Interfaces]
-) -> Iterator[Problem]:
+def _virtual_router_ids(cluster: Cluster, instances: list[InstanceView]) -> Iterator[Problem]:
     """RFC 9568, section 5.2.3: a VRID names one virtual router on a network."""
     for index, view in enumerate(instances):
         for other in instances[:index]:
-            if view.virtual_router_id is None or view.virtual_router_id != other.virtual_router_id:
-                continue
-            if (view.family, view.transport) != (other.family, other.transport):
-                continue  # their adverts never meet
             same_director = view.director == other.director
             if view.name == other.name or (same_director and view.interface == other.interface):
                 continue  # the same virtual router; or the agent's checker says it
-            if view.transport == _view.UNICAST and not _hear_each_other(view, other, interfaces):
-                continue
-            if _same_network(view, other, interfaces):
+            if meet(cluster, view, cluster, other):
                 yield Problem(
                     where=locate(cluster, view.director, f"{view.path}.virtual_router_id"),
                     message=f"{view.virtual_router_id} is already that of {other.name} on"
@@ -113,41 +115,47 @@ def _virtual_router_ids(
                 )
 
 
-def _hear_each_other(
-    view: InstanceView, other: InstanceView, interfaces: Mapping[str, Interfaces]
-) -> bool:
-    """Whether one of two unicast instances sends its adverts to the director of the other."""
+def meet(cluster: Cluster, view: InstanceView, others: Cluster, other: InstanceView) -> bool:
+    """Whether two instances have one VRID, and adverts of one reach the director of the other."""
+    if view.virtual_router_id is None or view.virtual_router_id != other.virtual_router_id:
+        return False
+    if (view.family, view.transport) != (other.family, other.transport):
+        return False
+    mine = _view.interfaces(cluster.variable(view.director, "interfaces"))
+    theirs = _view.interfaces(others.variable(other.director, "interfaces"))
+    if view.transport == _view.UNICAST and not (
+        _sends(view, other, theirs) or _sends(other, view, mine)
+    ):
+        return False
+    return _same_network(view, mine, other, theirs)
 
-    def addresses(of: InstanceView) -> set[Any]:
-        if of.source is not None:
-            return {of.source}
-        known = interfaces[of.director].get(of.interface or "", ())
-        return {address.ip for address in known}
 
-    return bool(addresses(view) & set(other.peers) or addresses(other) & set(view.peers))
+def _sends(view: InstanceView, to: InstanceView, interfaces: Interfaces) -> bool:
+    """Whether the unicast instance `view` sends adverts to the director of `to`."""
+    known = {address.ip for address in interfaces.get(to.interface or "", ())}
+    return bool(set(view.peers) & ({to.source} if to.source is not None else known))
 
 
 def _same_network(
-    view: InstanceView, other: InstanceView, interfaces: Mapping[str, Interfaces]
+    view: InstanceView, mine: Interfaces, other: InstanceView, theirs: Interfaces
 ) -> bool:
     if view.interface is None or other.interface is None:
         return False
-    mine = interfaces[view.director].get(view.interface, ())
-    theirs = interfaces[other.director].get(other.interface, ())
-    if mine and theirs:
-        return any(one.network.overlaps(two.network) for one in mine for two in theirs)
+    one, two = mine.get(view.interface, ()), theirs.get(other.interface, ())
+    if one and two:
+        return any(each.network.overlaps(that.network) for each in one for that in two)
     return view.interface == other.interface
 
 
 def _same_addresses(cluster: Cluster, instances: list[InstanceView]) -> Iterator[Problem]:
     seen: dict[Any, InstanceView] = {}
     for view in instances:
-        for address in view.addresses:
+        for option, address in view.all_addresses():
             other = seen.setdefault(address.address.ip, view)
             if address.address.ip.is_link_local:
                 continue  # one per link, and links are not known here
             if other.name != view.name and other.director != view.director:
-                path = f"{view.path}.virtual_ipaddress[{address.index}]"
+                path = f"{view.path}.{option}[{address.index}]"
                 yield Problem(
                     where=locate(cluster, view.director, path),
                     message=f"{address.address.ip} is already a virtual address of {other.name} on"
@@ -249,27 +257,9 @@ def _nameless(
     """A real server without an address whose name looks like that of a host."""
     if document["virtual_servers"][server]["real_servers"][real.name].get("ip") is None:
         hint = suggestion(real.name, cluster.real_servers)
+        where = f" of cluster {cluster.name}" if cluster.name else ""
         yield Problem(
             where=locate(cluster, director, real.path),
             message=f"has no ip, and {real.name} is no host with an lvs_address in"
-            f" lvs_real_servers{hint}",
+            f" lvs_real_servers{where}{hint}",
         )
-
-
-def _unused_real_servers(
-    cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Problem]:
-    used = {
-        real.address
-        for document in documents.values()
-        for pool in _forwarding.pools(document)
-        for real in pool.targets
-    }
-    for host, addresses in _hosts.addresses(cluster).items():
-        if not used & set(addresses):
-            shown = ", ".join(map(str, addresses))
-            yield Problem(
-                where=f"host_vars {host}: {cluster.variable_name(host, 'address')}",
-                message=f"{host} ({shown}) is a real server of no virtual server",
-                warning=True,
-            )

@@ -12,12 +12,12 @@ from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _cluster,
-    _forwarding,
     _real_server,
     _view,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster
 from ansible_collections.lvs.cluster.plugins.plugin_utils._forwarding import Address
+from ansible_collections.lvs.cluster.plugins.plugin_utils._locate import locate
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 from ansible_collections.lvs.cluster.plugins.plugin_utils._real_server import Director, Use
 
@@ -120,7 +120,7 @@ def _gre(cluster: Cluster, host: str, uses: list[Use]) -> Iterator[Problem]:
 
 def _marks(cluster: Cluster, director: Director) -> Iterator[Problem]:
     known = _real_server.marked(cluster.variable(director.name, "fwmark_addresses"))
-    for pool in _forwarding.pools(director.document):
+    for pool in director.pools:
         if not any(target.forwarding.kind in ("DR", "TUN") for target in pool.targets):
             continue
         for mark in pool.marks:
@@ -136,7 +136,7 @@ def _marks(cluster: Cluster, director: Director) -> Iterator[Problem]:
 def _is_real_server(director: Director) -> bool:
     return any(
         target.address in director.own and not target.sorry
-        for pool in _forwarding.pools(director.document)
+        for pool in director.pools
         for target in pool.targets
     )
 
@@ -160,7 +160,7 @@ def _balancing_itself(cluster: Cluster, director: Director) -> Iterator[Problem]
         )
         return
     followed = _real_server.together_with(director.document, instance)
-    for pool in _forwarding.pools(director.document):
+    for pool in director.pools:
         for target in pool.targets:
             if target.address in director.own and target.forwarding.kind not in ("DR", ""):
                 yield Problem(
@@ -177,8 +177,9 @@ def _balancing_itself(cluster: Cluster, director: Director) -> Iterator[Problem]
                 f" {instance} is backup; put the instances into one of vrrp_sync_groups",
             )
     if str(cluster.variable(director.name, "ipvs_sysctls", {}).get("backup_only", 1)) == "0":
+        variable = cluster.variable_name(director.name, "ipvs_sysctls")
         yield Problem(
-            where=f"group_vars: {cluster.variable_name(director.name, 'ipvs_sysctls')}.backup_only",
+            where=f"{cluster.shared}: {variable}.backup_only",
             message=f"must not be 0: {director.name} is a director and a real server, and would"
             " balance again what another director sends it",
         )

@@ -8,10 +8,12 @@ the whole does not work. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _view
-from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster, locate
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _view, _vrrp_plan
+from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster
+from ansible_collections.lvs.cluster.plugins.plugin_utils._locate import locate
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 from ansible_collections.lvs.cluster.plugins.plugin_utils._view import InstanceView
 
@@ -22,6 +24,12 @@ def check(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
     yield from _vmacs(cluster, views)
     yield from _preemption(cluster, views)
     yield from _weights(cluster, views)
+
+
+def underivable(cluster: Cluster) -> Iterator[Problem]:
+    """What is left to be derived, and cannot be."""
+    for each in _cluster.plan(cluster).missing:
+        yield Problem(where=locate(cluster, each.director, each.path), message=each.message)
 
 
 def check_groups(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
@@ -46,15 +54,20 @@ def _members(members: frozenset[str] | None) -> str:
 
 def _peers(cluster: Cluster, views: list[InstanceView]) -> Iterator[Problem]:
     """Who is not in the other's list is not heard by it: both become master."""
+    sites = _cluster.sites(cluster)
     for view in views:
         for other in views:
-            if other is view or other.source is None or not view.peers or not other.peers:
+            if other is view or not view.peers or not other.peers:
                 continue
-            if other.source not in view.peers:
+            # Its address in the cluster may be on another interface.
+            site = replace(sites[other.director], own=())
+            known = _vrrp_plan.addresses(other, site)
+            if known and not set(known) & set(view.peers):
+                what = "unicast_src_ip" if other.source is not None else "address"
                 yield Problem(
                     where=locate(cluster, view.director, f"{view.path}.unicast_peer"),
-                    message=f"lacks {other.source}, the unicast_src_ip of {other.director}: it"
-                    " would get no adverts from here, and become master too",
+                    message=f"lacks {known[0]}, the {what} of {other.director}: it would get no"
+                    " adverts from here, and become master too",
                 )
 
 

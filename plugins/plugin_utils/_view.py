@@ -61,6 +61,13 @@ class InstanceView:
     def path(self) -> str:
         return f"vrrp_instances.{self.name}"
 
+    def all_addresses(self) -> Iterator[tuple[str, VirtualAddressView]]:
+        """Every virtual address, with the option that lists it."""
+        for each in self.addresses:
+            yield "virtual_ipaddress", each
+        for each in self.excluded:
+            yield "virtual_ipaddress_excluded", each
+
 
 def instances(director: str, document: Mapping[str, Any]) -> Iterator[InstanceView]:
     """The instances of `document`, as far as they can be read."""
@@ -70,7 +77,8 @@ def instances(director: str, document: Mapping[str, Any]) -> Iterator[InstanceVi
         peers = tuple(_peers(values.get("unicast_peer")))
         source = _ip(values.get("unicast_src_ip") or values.get("mcast_src_ip"))
         family = next((each.version for each in _told(addresses, source, peers)), 4)
-        transport = UNICAST if peers else _group(values, global_defs, family)
+        unicast = peers or values.get("unicast_peer") == "auto"
+        transport = UNICAST if unicast else _group(values, global_defs, family)
         priority = _or_default(values.get("priority"), "vrrp_instance.priority")
         yield InstanceView(
             director=director,

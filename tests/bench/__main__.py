@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import lvs, report, vrrp
+from bench import lvs, playbooks, report, vrrp
 from bench.contestants import Load
 from bench.series import Series
 from lvslab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = "site.yml on 2 directors, beside a plain role"
 
 Figures = tuple[tuple[str, str, str, str], ...]
 
@@ -62,6 +63,12 @@ SCALE: Figures = (
     ("left", "left behind in IPVS", "", "0"),
     ("memory", "memory, PSS of all processes", "MiB", "<= 64"),
     ("status", "lvsctl status", "s", "<= 0.3"),
+)
+RUNS: Figures = (
+    ("few", f"run that changes nothing, {playbooks.FEW} real servers", "s", "<= 1/4"),
+    ("pings", "the same, in runs of a play of one ping", "", "<= 4"),
+    ("many", f"run that changes nothing, {playbooks.MANY} real servers", "s", ""),
+    ("growth", f"from {playbooks.FEW} to {playbooks.MANY} real servers", "%", "< 5"),
 )
 CHECK_COSTS: Figures = (
     ("cpu", "CPU of the daemon", "% core", ""),
@@ -149,6 +156,18 @@ def on_the_lab(rounds: int, lab: Lab) -> list[Scenario]:
     ]
 
 
+def _with_ansible(rounds: int) -> dict[str, dict[str, Series]]:
+    """What needs Ansible and two directors of the lab."""
+    lab = Lab(playbooks.NAME, topology="pair")
+    with playbooks.up(lab) as cluster, tempfile.TemporaryDirectory(prefix="lvs-bench-") as scratch:
+        run = Scenario(
+            name=PLAYBOOKS,
+            figures=RUNS,
+            play=lambda to: playbooks.unchanged(to, cluster, rounds, Path(scratch)),
+        )
+        return play([run])
+
+
 def play(wanted: Iterable[Scenario]) -> dict[str, dict[str, Series]]:
     """One after the other; the figures of each by its name."""
     found = {}
@@ -180,6 +199,8 @@ def main() -> int:
     if there:
         with lvs.up(lab):
             found |= play(there)
+    if options.only in PLAYBOOKS:
+        found |= _with_ansible(max(3, rounds // 2))
     if not found:
         parser.error(f"no scenario is called {options.only}")
     print(report.table(found))

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -80,34 +81,45 @@ class Cluster:
 
     def __init__(self, lab: Lab, collections: Path) -> None:
         self.lab = lab
-        self._collections = collections
+        self.collections = collections
         self._connection = lab.paths.run / "connection.yml"
 
     def playbook(self, inventory: str | Path, *words: str, name: str = "lvs.cluster.site") -> Run:
         """Run a playbook on an example inventory (by name) or on one in a folder."""
-        folder = INVENTORIES / inventory if isinstance(inventory, str) else inventory
-        self._connection.write_text(self.lab.inventory())
-        command = [str(BIN / "ansible-playbook"), name, "-i", str(self._connection)]
-        command += ["-i", str(folder), *words]
         start = time.monotonic()
-        done = subprocess.run(
-            command,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PLAYBOOK_TIMEOUT_S,
-            check=False,
-        )
-        output = done.stdout + done.stderr
+        begun = self.begin(inventory, *words, name=name)
+        try:
+            output, _ = begun.communicate(timeout=PLAYBOOK_TIMEOUT_S)
+        finally:
+            kill(begun)
         counts = {match["host"]: match for match in _RECAP.finditer(output)}
         return Run(
-            returncode=done.returncode,
+            returncode=begun.returncode,
             output=output,
             duration_s=time.monotonic() - start,
             changed={host: int(match["changed"]) for host, match in counts.items()},
             failed={host: int(match["failed"]) for host, match in counts.items()},
             unreachable={host: int(match["unreachable"]) for host, match in counts.items()},
+        )
+
+    def begin(
+        self, inventory: str | Path, *words: str, name: str = "lvs.cluster.site"
+    ) -> subprocess.Popen[str]:
+        """Start a playbook, in a process group of its own; the caller sees to its end."""
+        folder = INVENTORIES / inventory if isinstance(inventory, str) else inventory
+        # Another one that runs may be reading it.
+        text = self.lab.inventory()
+        if not self._connection.exists() or self._connection.read_text() != text:
+            self._connection.write_text(text)
+        command = [str(BIN / "ansible-playbook"), name, "-i", str(self._connection)]
+        return subprocess.Popen(
+            [*command, "-i", str(folder), *words],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
         )
 
     def variables(self, inventory: str, host: str = "drct1") -> dict[str, Any]:
@@ -124,14 +136,30 @@ class Cluster:
         values: dict[str, Any] = json.loads(shown.stdout)
         return values
 
+    def groups(self, folder: Path, *sources: Path) -> dict[str, list[str]]:
+        """The hosts of each group of an inventory in `folder` with further `sources` behind it."""
+        self._connection.write_text(self.lab.inventory())
+        command = [str(BIN / "ansible-inventory"), "--list"]
+        for source in (self._connection, folder, *sources):
+            command += ["-i", str(source)]
+        shown = subprocess.run(
+            command,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return {name: each.get("hosts", []) for name, each in json.loads(shown.stdout).items()}
+
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(self._collections),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
             "ANSIBLE_PIPELINING": "True",
             "ANSIBLE_FORCE_COLOR": "0",
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_HOME": str(self._collections / "ansible-home"),
+            "ANSIBLE_HOME": str(self.collections / "ansible-home"),
             "PATH": f"{BIN}:{os.environ['PATH']}",
         }
 
@@ -179,6 +207,13 @@ class Cluster:
             yield watch
         finally:
             watch.job.stop()
+
+
+def kill(begun: subprocess.Popen[str]) -> None:
+    """End a playbook that was begun, at once, with all its workers; nothing if it has ended."""
+    if begun.poll() is None:
+        os.killpg(begun.pid, signal.SIGKILL)
+        begun.wait(timeout=10)
 
 
 @dataclass(kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import host_state
 import pytest
 import running_order
 from cluster import Cluster, install_collection
@@ -57,6 +58,8 @@ class Past:
 
     modules: list[str] = field(default_factory=list)
     failures: int = 0  # of this session when the last of them began
+    # The directors before anything was done to them, if the chain has a file that wants to know.
+    pristine: dict[str, host_state.State] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +73,7 @@ def bare(lab: Lab, past: Past, request: pytest.FixtureRequest) -> Lab:
     """All hosts as they were installed."""
     if past.modules:
         lab.reset()
+    _remember(lab, past, request)
     return _taken(lab, past, request)
 
 
@@ -80,7 +84,15 @@ def lived_in(lab: Lab, past: Past, request: pytest.FixtureRequest) -> Lab:
     follows = past.modules and running_order.follows(request.path.stem, past.modules[-1])
     if past.modules and (not follows or request.session.testsfailed > past.failures):
         lab.reset()
+        follows = False
+    if not follows:
+        _remember(lab, past, request)
     return _taken(lab, past, request)
+
+
+def _remember(lab: Lab, past: Past, request: pytest.FixtureRequest) -> None:
+    if running_order.ends_with_removal(request.path.stem):
+        past.pristine = {host: host_state.read(lab, host) for host in ("drct1", "drct2")}
 
 
 def _taken(lab: Lab, past: Past, request: pytest.FixtureRequest) -> Lab:

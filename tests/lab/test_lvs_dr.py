@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
+from cluster import Cluster, Run
 from lvslab import Lab
+from lvslab.job import Job
 
 pytestmark = pytest.mark.lab
 
@@ -21,6 +22,8 @@ URL = f"http://{VIP}/index.html"
 DIRECTORS = ("drct1", "drct2")
 REAL = {"172.16.1.3:80": "rs1", "172.16.1.4:80": "rs2"}
 SLOW_DOWNLOAD = Path(__file__).with_name("slow_download.py")
+TAKE_OUT = Path(__file__).with_name("take_out.yml")
+LVSCTL = "/opt/lvs-agent/current/bin/lvsctl"
 LONG_SESSION = Path(__file__).with_name("long_session.py")
 SERVICE = f"-A -t {VIP}:80 -s rr"
 RS1 = f"-a -t {VIP}:80 -r 172.16.1.3:80 -g -w 1"
@@ -172,10 +175,94 @@ def test_connections_survive_a_reload_the_health_process_and_the_director(
     lab.run("drct1", "systemctl start lvs-agent")
 
 
+def order(cluster: Cluster, server: str, **words: object) -> Run:
+    """The module on both directors, from a play for the real server."""
+    named = {f"order_{name}": word for name, word in {"reason": "a test", **words}.items()}
+    variables = json.dumps(named)
+    return cluster.playbook("lvs_dr", "--limit", server, "-e", variables, name=str(TAKE_OUT))
+
+
+def weights(cluster: Cluster, server: str) -> list[list[str]]:
+    """What the tables of both directors say of a real server."""
+    (place,) = (place for place, name in REAL.items() if name == server)
+    lines = {director: cluster.ipvs(director) for director in DIRECTORS}
+    return [
+        [line.split()[-1] for line in lines[director] if f"-r {place} " in line]
+        for director in DIRECTORS
+    ]
+
+
+@contextmanager
+def every_weight(lab: Lab, director: str, server: str) -> Iterator[Job]:
+    """Looks at the weight of a real server all the time: one line for each look."""
+    (place,) = (place for place, name in REAL.items() if name == server)
+    look = f"ipvsadm -Sn | grep -e '-r {place} ' | sed 's/.*-w //'; sleep 0.3"
+    job = lab.start(director, f"while :; do {look}; done")
+    try:
+        yield job
+    finally:
+        job.stop()
+
+
+def test_drained_server_finishes_its_downloads_and_gets_no_new_ones_whatever_happens(
+    lab: Lab, cluster: Cluster
+) -> None:
+    cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
+    sums = {lab.run(host, "md5sum < /var/www/html/big").stdout.split()[0] for host in REAL.values()}
+    cluster.wait("nothing runs", lambda: not connections(lab, "drct1"), timeout_s=30)
+    # 400 s: longer than all of this takes on a busy machine.
+    download = lab.start("client", f"python3 /root/slow_download.py http://{VIP}/big 25000")
+    cluster.wait("it runs", lambda: len(connections(lab, "drct1")) == 1)
+    served = connections(lab, "drct1")
+    (server,) = served.values()
+    (other,) = set(REAL.values()) - {server}
+    cluster.wait("drct2 knows it", lambda: connections(lab, "drct2") == served, timeout_s=30)
+
+    drained = order(cluster, server, state="drain")
+    assert drained.good, drained.output
+    assert drained.changed == {server: 1}
+    assert weights(cluster, server) == [["0"], ["0"]]
+    waiting = f"{LVSCTL} drain {server} --owner ansible --reason 'a test' --wait --timeout 1"
+    late = lab.run("drct1", waiting, check=False)
+    assert (late.rc, "has 1 active connections" in late.stderr) == (4, True), late
+    assert lab.run("drct1", f"{LVSCTL} drain {other}", check=False).rc == 1
+    only = answers(lab, 1)
+    assert set(answers(lab, 6)) == set(only)
+
+    with every_weight(lab, "drct1", server) as seen:
+        lab.run("drct1", 'sed -i \'s/"weight": *7/"weight": 6/\' /etc/lvs-agent/config.json')
+        lab.run("drct1", f"{LVSCTL} reload")
+        lab.run("drct1", "systemctl stop lvs-agent")
+        cluster.wait("drct2 has the address", lambda: cluster.holders(VIP) == ["drct2"])
+        assert set(answers(lab, 4)) == set(only)
+        assert download.running(), "the download must still be on its way, or this shows nothing"
+        lab.run("client", "pkill -USR1 -x python3")
+        assert download.wait(120) == 0
+        assert download.output().strip() in sums
+        lab.run("drct1", "systemctl start lvs-agent")
+        cluster.wait("drct1 is back", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
+        pids = "pgrep -f '^lvs-agent: kernel'"
+        before = lab.run("drct1", pids).stdout
+        lab.run("drct1", f"kill -KILL {before.strip()}")
+        cluster.wait(
+            "another kernel process",
+            lambda: lab.run("drct1", pids, check=False).stdout not in ("", before),
+        )
+        cluster.wait("its table", lambda: weights(cluster, server) == [["0"], ["0"]])
+    assert set(seen.output().split()) == {"0"}
+
+    ended = order(cluster, server, state="drain", wait=True, expires="2s")
+    assert ended.good, ended.output
+    cluster.wait("it is back by itself", lambda: ["0"] not in weights(cluster, server))
+    assert all(weights(cluster, server))
+    assert len(set(answers(lab, 6))) == 2
+
+
 def test_client_sees_a_bounded_gap_at_a_power_cut_and_at_a_stop(
     lab: Lab, cluster: Cluster, record_property: pytest.RecordProperty
 ) -> None:
     cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"])
+    lab.run("drct1", f"{LVSCTL} drain rs1 --owner alice --reason 'over a power cut'")
     with cluster.watch(URL) as watch:
         lab.power_cut("drct1")
         cluster.wait("drct2 has it", lambda: cluster.holders(VIP, "drct2") == ["drct2"])
@@ -183,6 +270,10 @@ def test_client_sees_a_bounded_gap_at_a_power_cut_and_at_a_stop(
         power_cut_s = watch.gap_s()
     lab.boot("drct1")
     cluster.wait("drct1 is back", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
+    # What was said just before it was on the disk, because the answer came.
+    assert "by alice" in lab.run("drct1", f"{LVSCTL} overrides").stdout
+    assert weights(cluster, "rs1")[0] == ["0"]
+    lab.run("drct1", f"{LVSCTL} enable rs1")
     with cluster.watch(URL) as watch:
         lab.run("drct1", "systemctl stop lvs-agent")
         cluster.wait("the client is served", lambda: watch.read()[-1][1] is not None)

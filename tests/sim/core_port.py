@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from lvs_agent.core.actions import Action
 from lvs_agent.core.events import ClockGap, Event, TimerExpired
-from lvs_agent.core.messages import LinkState, TrackerState
+from lvs_agent.core.messages import InstanceOverride, LinkState, StepDown, TrackerState
 from lvs_agent.core.model import Config, VrrpInstance
 from lvs_agent.core.vrrp.advertising import own_advert
 from lvs_agent.core.vrrp.packet import Advert, decode, decode_datagram, encode_datagram
@@ -139,6 +139,22 @@ class HaProcess:
     def tracker(self, state: TrackerState, now_ns: int) -> Outputs:
         """The track process says how something is."""
         return self._stack.tracker(state, now_ns)
+
+    def override(self, number: int, state: str, now_ns: int) -> Outputs:
+        """An operator gives it away, holds it, or lets it be ordinary again."""
+        override = InstanceOverride(
+            instance=f"v{number}",
+            state=state,
+            owner="sim",
+            reason="",
+            since_s=0,
+            expires_s=None,
+        )
+        return self._stack.override(override, now_ns)
+
+    def step_down(self, number: int, now_ns: int) -> Outputs:
+        """Resign, with the sync group."""
+        return self._stack.step_down(StepDown(instance=f"v{number}", reason="by order"), now_ns)
 
     def reconfigure(self, config: Config, now_ns: int) -> Outputs:
         """New settings: packets by them, before what the state machines send is sent."""

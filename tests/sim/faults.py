@@ -67,6 +67,8 @@ class Storm:
                 (self.reload_preempt, 3),
                 (self.reload_delay, 3),
                 (self.address_removed, 3),
+                (self.overridden, 6),
+                (self.step_down, 4),
                 (self.script_fails, 5 if tracked else 0),
                 (self.file_changes, 5 if tracked else 0),
             )
@@ -428,6 +430,38 @@ class Storm:
         return self._reload(
             "reload: preempt_delay", lambda i: replace(i, preempt_delay_ns=delay_ns)
         )
+
+    # Operators.
+
+    def overridden(self) -> bool:
+        """Given away, held, or neither any more: until another order, quiet times included."""
+        number = self._number()
+        host = self._host(lambda host: host.running)
+        if host is None:
+            return False
+        state = self._random.choice(["given_away", "held", "ordinary"])
+        if host.overrides.get(number, "ordinary") == state:
+            return False
+        self._inflict(f"instance {state}", f"{host.name}{number}")
+        host.override(number, state)
+        return True
+
+    def step_down(self) -> bool:
+        """A master is told to resign."""
+        number = self._number()
+        host = self._host(
+            lambda host: (
+                host.process is not None
+                and host.awake
+                and host.process.state(number) == "MASTER"
+                and all(each.priority != 255 for each in host.instances)
+            )
+        )
+        if host is None:
+            return False
+        self._inflict("master told to resign", f"{host.name}{number}")
+        host.step_down(number)
+        return True
 
     # Trackers.
 

@@ -61,6 +61,8 @@ class Host:
         # When something last befell this host, or stopped doing so.
         self.disturbed_ns = 0
         self.states: dict[str, str] = {}
+        # What operators want, by virtual router: on disk, so it outlives everything.
+        self.overrides: dict[int, str] = {}
         self.kernel = KernelProcess(self)
         # Host's monotonic clock = world's clock - offset. Never the same on two hosts.
         self._offset_ns = -int(world.random.random() * 1000 * S)
@@ -115,6 +117,8 @@ class Host:
         self.links_known = [False] * len(self.instances)
         self.process = HaProcess(self.config, self._addresses, self.local_ns(), adopt)
         self.world.watch.process_born(self)
+        for number, state in self.overrides.items():
+            self.process.override(number, state, self.local_ns())
         self._arm()
         if self.trackers:
             told_ns = self.world.later(_TRACKERS_TOLD_NS)
@@ -302,6 +306,35 @@ class Host:
             self.trackers = [script, changed := _file(value)]
         self.disturb()
         self.message(self.tracker, changed)
+
+    def override(self, number: int, state: str) -> None:
+        """An operator's word, for good."""
+        self.overrides[number] = state
+        self.disturb()
+        self.message(self._override, number, state)
+
+    def _override(self, number: int, state: str) -> None:
+        assert self.process is not None
+        self.disturb()
+        self.world.note(f"{self.name}{number} is told by its operator: {state}")
+        self._carry_out(self.process.override(number, state, self.local_ns()))
+
+    def overridden(self, number: int) -> set[str]:
+        """What counts for a virtual router: all that is said of its sync group. Owners are free."""
+        numbers = range(len(self.instances)) if self.world.grouped else (number,)
+        if any(self.instances[each].priority == 255 for each in numbers):
+            return set()
+        return {self.overrides.get(each, "ordinary") for each in numbers} - {"ordinary"}
+
+    def step_down(self, number: int) -> None:
+        """An operator's order to resign."""
+        assert self.process is not None
+        self.disturb()
+        self.world.note(f"{self.name}{number} is told to resign")
+        self._tell_clock_gap()
+        outputs = self.process.step_down(number, self.local_ns())
+        self._carry_out(outputs)
+        self.world.watch.stepped_down(self, number)
 
     def reload(self, instances: tuple[VrrpInstance, ...]) -> None:
         """A new configuration: the kernel process first, then ha."""

@@ -130,7 +130,8 @@ def own_down_ns(host: Host, number: int, other: VrrpInstance | None = None) -> i
     instance = host.instances[number]
     interval_ns = max(instance.advert_int_ns, (other or instance).advert_int_ns)
     base_ns = _SECOND_NS if instance.version == 2 else interval_ns
-    return instance.down_timer_adverts * interval_ns + (256 - instance.priority) * base_ns // 256
+    priority = 1 if "given_away" in host.overridden(number) else instance.priority
+    return instance.down_timer_adverts * interval_ns + (256 - priority) * base_ns // 256
 
 
 class BriefDual:
@@ -327,6 +328,59 @@ class InStep:
         states = [record.state for record in self._watch.records[host.index]]
         if len({state == MASTER for state in states}) > 1:
             raise Broken(self.NAME, f"{host.name}: {', '.join(states)}")
+
+
+class NeverNobodys:
+    """Who resigns by order of an operator is back when nobody takes over.
+
+    Bound: the skew of priority 1 by its own interval, a quarter of that (at least 50 ms, at most
+    250 ms), and a slot: until then it has heard somebody else, or is master again. A sync group may
+    have to wait for its turn.
+    """
+
+    NAME = "never nobody's"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def stepped_down(self, host: Host, number: int, record: Record) -> None:
+        """It has just resigned."""
+        process = host.process
+        assert process is not None
+        instance, now_ns = process.instance(number), self._world.timeline.now_ns
+        interval_ns = instance.advert_int_ns
+        base_ns = _SECOND_NS if instance.version == 2 else interval_ns
+        margin_ns = min(max(interval_ns // 4, _SECOND_NS // 20), _SECOND_NS // 4)
+        due_ns = now_ns + 255 * base_ns // 256 + margin_ns + SLOT_NS + 1
+        self._world.timeline.at(due_ns, self._check, host, number, record, now_ns)
+
+    def _check(self, host: Host, number: int, record: Record, since_ns: int) -> None:
+        unchanged = record.state == "BACKUP" and record.became_ns == since_ns
+        if unchanged and host.disturbed_ns <= since_ns and record.heard_ns < since_ns:
+            text = f"{host.name}{number} resigned by order, heard nobody, and waits still"
+            raise Broken(self.NAME, text)
+
+
+class NoOvertaking:
+    """A router that is given away or held takes over from nobody who is there.
+
+    Bound: none of the ways to become master leads past an advert of the last interval: silence, and
+    the time in which a router that stood still listens, are longer. Priority 0 is no such advert.
+    """
+
+    NAME = "no overtaking"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def taken(self, host: Host, number: int, record: Record) -> None:
+        """A router becomes master."""
+        if not host.overridden(number) or record.heard_ns < 0 or record.zero_ns >= 0:
+            return
+        since_ns = self._world.timeline.now_ns - record.heard_ns
+        if since_ns < self._world.shortest_ns and host.disturbed_ns < record.heard_ns:
+            text = f"{host.name}{number} takes over {since_ns / 1e6:.3f} ms after an advert"
+            raise Broken(self.NAME, text)
 
 
 class Handover:

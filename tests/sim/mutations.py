@@ -22,7 +22,7 @@ from lvs_agent.core.events import (
     InterfaceUp,
     TimerExpired,
 )
-from lvs_agent.core.messages import Hold, HoldApplied, ProcessDied
+from lvs_agent.core.messages import Hold, HoldApplied, ProcessDied, StepDown
 from lvs_agent.core.vrrp import fsm, groups, packet, router, timers
 from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.packet import Checksum
@@ -210,6 +210,21 @@ def _wall_clock() -> Any:
     )
 
 
+def _resigned_for_good(handler: Handler) -> Handler:
+    """Who resigns by order waits for a master that never was."""
+
+    def handle(self: VirtualRouter, event: StepDown, now_ns: int) -> Actions:
+        actions = handler(self, event, now_ns)
+        self._set_timer(3600 * 1_000_000_000, now_ns)
+        return actions
+
+    return handle
+
+
+def _override_forgotten(self: Router, overridden: bool, now_ns: int) -> None:
+    """Held and given away routers preempt like all others."""
+
+
 def _interface_back_unnoticed(handler: Handler) -> Handler:
     def handle(self: VirtualRouter, event: InterfaceUp, now_ns: int) -> Actions:
         return ()
@@ -360,6 +375,18 @@ MUTATIONS = (
         caught_by=("sync group in step",),
         seeds=20,
         planted=lambda: mock.patch.object(groups.Coordinator, "_leave", _left_behind),
+    ),
+    Mutation(
+        name="who resigns by order does not take back",
+        caught_by=("never nobody's", _I1),
+        seeds=60,
+        planted=_master(StepDown, _resigned_for_good),
+    ),
+    Mutation(
+        name="a held router preempts",
+        caught_by=("no overtaking", _I6, _I1),
+        seeds=100,
+        planted=lambda: mock.patch.object(Router, "set_overridden", _override_forgotten),
     ),
     Mutation(
         name="checksums not verified",

@@ -175,7 +175,10 @@ class Run:
         numbers = range(len(self.world.segments)) if self.world.grouped else (number,)
         return host is not master and all(
             mine.priority(each) > other.priority(each)
-            and (mine.instance(each).preempt or mine.priority(each) == 255)
+            and (
+                (mine.instance(each).preempt and not host.overridden(each))
+                or mine.priority(each) == 255
+            )
             for each in numbers
         )
 

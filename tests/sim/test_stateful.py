@@ -41,6 +41,7 @@ from lvs_agent.core.messages import (
     InstanceState,
     ProcessDied,
     ProcessRestarted,
+    StepDown,
 )
 from lvs_agent.core.vrrp import fsm
 from lvs_agent.core.vrrp.fsm import VirtualRouter
@@ -239,6 +240,23 @@ class OneRouter(RuleBasedStateMachine):
     @rule()
     def yield_(self) -> None:
         self.give(Yield(reason="a sibling lost"))
+
+    # Operators.
+
+    @rule()
+    def step_down(self) -> None:
+        """By order. It takes over again after an interval and a margin unless it hears somebody."""
+        was_master = self.state is State.MASTER
+        self.give(StepDown(instance="web", reason="by order"))
+        if was_master:
+            assert self.state is State.BACKUP
+            assert self.router.deadline_ns is not None
+            longest_ns = self.router.instance.advert_int_ns + S // 4
+            assert self.router.deadline_ns - self.now_ns <= longest_ns
+
+    @rule(overridden=st.booleans())
+    def override(self, overridden: bool) -> None:
+        self.router.set_overridden(overridden, self.now_ns)
 
     @rule()
     def stop(self) -> None:

@@ -17,7 +17,9 @@ from sim.invariants import (
     Broken,
     Handover,
     InStep,
+    NeverNobodys,
     NoEmptyPromise,
+    NoOvertaking,
     NothingLeft,
     OneActive,
     PunctualMaster,
@@ -51,6 +53,8 @@ class Watch:
         self.single_frame = SingleFrame(world, self)
         self.in_step = InStep(self)
         self.handover = Handover(world)
+        self.never_nobodys = NeverNobodys(world)
+        self.no_overtaking = NoOvertaking(world)
 
     def advert(self, host: Host, number: int, priority: int) -> None:
         """`host` sends an advert (now, and before it can reach anybody)."""
@@ -75,6 +79,8 @@ class Watch:
             self.handover.left(host, number, record)
         elif state == MASTER:
             self.handover.taken(host, number, record)
+            if before == "BACKUP":  # else it goes on as master after a restart of its process
+                self.no_overtaking.taken(host, number, record)
         record.zero_ns = -1
         record.became_ns = now_ns
         self.history.append((now_ns, host.index, number, state))
@@ -106,6 +112,12 @@ class Watch:
         if record.sequence == sequence:
             record.acknowledged = True
             record.promised_ns = None
+
+    def stepped_down(self, host: Host, number: int) -> None:
+        """`host` was told to resign, and has done so."""
+        record = self.records[host.index][number]
+        if record.state == "BACKUP" and not self.world.grouped:
+            self.never_nobodys.stepped_down(host, number, record)
 
     def told(self, host: Host, event: Event) -> None:
         """The process learns something about another one."""

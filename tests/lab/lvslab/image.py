@@ -28,7 +28,8 @@ from lvslab.progress import Progress
 
 # Part of the hash: raise it when this module builds something different.
 RECIPE_VERSION = 1
-_SUITE = "bookworm"
+# Another release of Debian for the hosts, such as trixie, to try the roles there.
+_SUITE = os.environ.get("LVSLAB_SUITE", "bookworm")
 _KERNEL = Path("/usr/bin/linux.uml")
 _MODULES = Path("/usr/lib/uml/modules")
 # Sparse: what the guests can ever use; a copy-on-write file grows as they write.

@@ -17,6 +17,10 @@ _ADDRESS = {"type": "string"}
 _FLAG = {"type": "boolean"}
 _NUMBER_OR_TEXT = {"type": ["integer", "string"]}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
+# What an expression gives is known when it is evaluated.
+_EXPRESSION = {"type": "string", "pattern": "{{"}
+# Blocks that lvs_group may complete.
+_COMPLETED = (schema.VRRP_INSTANCE, schema.VIRTUAL_SERVER)
 _NAME_PATTERN = "^lvs_(?!(?:{})$)"
 
 
@@ -26,6 +30,9 @@ def text() -> str:
         f"lvs_{option.name}": _option(option, "") for option in schema.DOCUMENT.options
     }
     properties["lvs_host"] = {"$ref": "#/$defs/partial_document"}
+    properties["lvs_group"] = {"$ref": "#/$defs/partial_document"}
+    properties["lvs_cluster"] = {"type": "string", "minLength": 1}
+    properties["lvs_isolated"] = _FLAG
     properties["lvs_address"] = _ADDRESS
     properties["lvs_address6"] = {"type": "string", "format": "ipv6"}
     properties["lvs_interfaces"] = {
@@ -63,16 +70,29 @@ def _block(block: Block, prefix: str) -> dict[str, Any]:
         "properties": {option.name: _option(option, prefix) for option in block.options},
         "additionalProperties": False,
     }
+    if block is schema.VRRP_INSTANCE:
+        _derivable(result["properties"])
     # A real server may leave its address to the inventory host of the same name.
     required = [
         option.name
         for option in block.options
         if option.required and (block is not schema.REAL_SERVER or option.name != "ip")
     ]
-    if required and not prefix:
+    if required and not prefix and block not in _COMPLETED:
         result["required"] = required
     other = [*([{"type": "string"}] if block.line else []), *([_FLAG] if block.flag else [])]
     return {"anyOf": [*other, result]} if other else result
+
+
+def _derivable(properties: dict[str, Any]) -> None:
+    """What the inventory may leave to be derived (docs/inventory.md)."""
+    auto = {"const": "auto"}
+    for name in ("priority", "unicast_peer"):
+        properties[name] = {"anyOf": [auto, properties[name]]}
+    properties["priority_order"] = {
+        "anyOf": [{"type": "string"}, dict(_TEXTS)],
+        "description": "Directors in order of preference; the others follow in the inventory's.",
+    }
 
 
 def _option(option: Option, prefix: str) -> dict[str, Any]:
@@ -135,7 +155,8 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             return {"anyOf": [listed, reference]}
         case Kind.NAMED_BLOCKS:
             values = {"anyOf": [reference, {"type": "null"}]} if prefix else reference
-            return {"type": "object", "additionalProperties": values}
+            named = {"type": "object", "additionalProperties": values}
+            return {"anyOf": [named, dict(_EXPRESSION)]}
 
 
 def _is_number(choice: str) -> bool:

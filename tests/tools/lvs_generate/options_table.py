@@ -13,12 +13,17 @@ _INTRODUCTION = """
 The inventory says the cluster once, in variables of the group `lvs_directors` (or `all`). What
 differs on one director goes into its host_vars under `lvs_host`, a mapping with the same keys
 without the prefix `lvs_`, which is merged over the others: mappings merge, anything else replaces,
-null removes. The agent's own file `/etc/lvs-agent/config.json` has the keys without prefix too.
+null removes. How that works, priorities and peers that are derived, and several clusters in one
+inventory: [inventory.md](inventory.md). The agent's own file `/etc/lvs-agent/config.json` has the
+keys without prefix too.
 
 | variable | where | what |
 |---|---|---|
 {variables}
 | `lvs_host` | host_vars of a director | what differs there |
+| `lvs_group` | group_vars of some directors | what differs for them, in the same form |
+| `lvs_cluster` | group_vars | which of several clusters the hosts belong to |
+| `lvs_isolated` | group_vars | true: no other cluster's network reaches this one's |
 | `lvs_address` | host_vars | its address in the cluster's network; required for real servers |
 | `lvs_interfaces` | host_vars of a director | its interfaces and their addresses, such as \
 `{{eth0: [172.16.1.9/16]}}`; lets the controller check interfaces and networks |

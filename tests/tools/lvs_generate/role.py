@@ -28,14 +28,24 @@ _SEE = "Its options are in C(docs/options.md)."
 
 # The role's own variables, which the agent knows nothing of.
 _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "director_group": (
+        "{{ lvs_group | default({}) }}",
+        {
+            "type": "dict",
+            "description": [
+                "What differs for a group of directors, such as one of several clusters. A mapping"
+                " with the names above, such as C(vrrp_instances), without their prefix. It is"
+                " merged over them; mappings merge, anything else replaces, null removes."
+            ],
+        },
+    ),
     "director_host": (
         "{{ lvs_host | default({}) }}",
         {
             "type": "dict",
             "description": [
-                "What differs on this director. A mapping with the names above, such as"
-                " C(vrrp_instances), without their prefix. It is merged over the variables of the"
-                " group; mappings merge, anything else replaces, null removes."
+                "What differs on this director, in the same form. It is merged over the variables"
+                " of the group and over O(director_group)."
             ],
         },
     ),
@@ -51,10 +61,60 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
         },
     ),
     "director_python": (
-        "/usr/bin/python3",
+        "auto",
         {
             "type": "path",
-            "description": ["Python interpreter of the agent on the director, 3.11 or later."],
+            "description": [
+                "Python interpreter of the agent on the director, 3.11 or later. With V(auto) it is"
+                " C(/usr/bin/python3) where that is new enough, else the first of"
+                " C(/usr/bin/python3.11) and on; where there is none, the role says which package"
+                " has one."
+            ],
+        },
+    ),
+    "director_install_packages": (
+        False,
+        {
+            "type": "bool",
+            "description": [
+                "Install the packages of the distribution that bring what a director lacks."
+                " Otherwise the role only says which."
+            ],
+        },
+    ),
+    "director_network_drop_ins": (
+        True,
+        {
+            "type": "bool",
+            "description": [
+                "Where systemd-networkd or NetworkManager runs, tell it by a drop-in file to leave"
+                " alone the addresses, routes, rules and interfaces of the agent."
+            ],
+        },
+    ),
+    "director_firewall": (
+        "none",
+        {
+            "type": "str",
+            "choices": ["none", "nftables", "firewalld", "ufw", "auto"],
+            "description": [
+                "Whether, and by what, VRRP, AH, BFD and the synchronisation of IPVS are let in"
+                " from the other directors only. V(nftables) is a table of its own, which drops the"
+                " rest. V(firewalld) and V(ufw) get rules that let them in; the rest is refused by"
+                " what these refuse anyway. V(auto) is the one of those two that is in force, else"
+                " nftables. V(none) leaves firewalls alone, and takes back what the role did."
+            ],
+        },
+    ),
+    "director_firewall_peers": (
+        [],
+        {
+            "type": "list",
+            "elements": "str",
+            "description": [
+                "Addresses, or networks, of VRRP routers that are peers but not in the inventory,"
+                " such as a keepalived."
+            ],
         },
     ),
     "director_releases_kept": (
@@ -123,6 +183,46 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
             "description": ["Forwarding methods to try out."],
         },
     ),
+    "director_hand_over": (
+        "{{ inventory_hostname | lvs.cluster.directors_of(groups, hostvars) | length > 1 }}",
+        {
+            "type": "bool",
+            "description": [
+                "Before the running agent is restarted, give its instances to another director, and"
+                " stand aside until the agent is healthy again. The role fails before it changes"
+                " anything if no other director takes them. Default is true with more than one"
+                " director in the cluster."
+            ],
+        },
+    ),
+    "director_hand_over_timeout": (
+        30,
+        {
+            "type": "int",
+            "description": ["How many seconds another director may take to become master."],
+        },
+    ),
+    "director_claim_expires": (
+        300,
+        {
+            "type": "int",
+            "description": [
+                "After how many seconds a director that stands aside for this role takes part in"
+                " elections again by itself, because the run that wanted it is dead. Another run"
+                " waits as long for its turn."
+            ],
+        },
+    ),
+    "director_stable_for": (
+        3,
+        {
+            "type": "int",
+            "description": [
+                "After a restart, for how many seconds all must have been well, virtual servers"
+                " that had their quorum before among it, or the role goes back to what ran before."
+            ],
+        },
+    ),
     "director_settle_timeout": (
         60,
         {
@@ -167,10 +267,40 @@ def argument_specs() -> str:
                 "version_added": "0.1.0",
                 "options": options,
             },
+            "look": {
+                "short_description": "After stage: whether anything is left to do",
+                "description": [
+                    "Changes nothing. Puts the director into the group C(lvs_directors_as_wanted),"
+                    " or into C(lvs_directors_to_do)."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": {},
+            },
+            "rollback": {
+                "short_description": "Go back to the release of the agent from before",
+                "description": [
+                    "Puts back the release and unit that ran before the release last changed, and"
+                    " keeps the configuration. Hands over first, as for any other release."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
             "verify": {
                 "short_description": "See from a director whether real servers are prepared",
                 "description": [
                     "Changes nothing. Fails saying which real server does what it must not."
+                ],
+                "author": ["The lvs.cluster developers"],
+                "version_added": "0.1.0",
+                "options": options,
+            },
+            "remove": {
+                "short_description": "Take the agent off a director",
+                "description": [
+                    "Stops the agent, which hands over first, and leaves the host as it was before"
+                    " the role. Kernel modules stay loaded until a reboot."
                 ],
                 "author": ["The lvs.cluster developers"],
                 "version_added": "0.1.0",

@@ -78,6 +78,21 @@ def test_backup_names_the_master() -> None:
     assert "not here" in text
 
 
+def test_what_an_operator_has_set_stands_beside_the_instance() -> None:
+    document = status()
+    document["instances"][0]["hold"] = {
+        "state": "given_away",
+        "owner": "alice",
+        "reason": "new kernel",
+        "since": "2026-05-01T11:00:00+00:00",
+        "expires": "2026-05-01T12:00:00+00:00",
+    }
+    assert (
+        "given away by alice since 2026-05-01T11:00:00+00:00 until 2026-05-01T12:00:00+00:00:"
+        " new kernel"
+    ) in render(document)
+
+
 def test_fault_missing_address_and_silent_process_are_warned_of() -> None:
     one = status(stale={"kernel": 61.0, "health": None})
     one["instances"].append(

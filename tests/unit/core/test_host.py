@@ -260,6 +260,22 @@ def test_plan_with_status_does_not_add_a_server_that_is_down() -> None:
     assert any("192.0.2.12" in line for line in lines)
 
 
+def test_plan_with_status_leaves_out_and_drains_whom_an_operator_has_taken_out() -> None:
+    status = _status(True, True, True)
+    rows = status["services"][0]["real_servers"]
+    for row, state in zip(rows, ("drain", "disabled", "enabled"), strict=True):
+        row |= {"takes_part": False, "override": {"state": state, "weight": None}}
+    rows[2]["override"]["weight"] = 9
+    wanted = config(web=virtual_server(1, 1, 1))
+    lines = plan(wanted, host(), {}, Ledger(), running=of_status(status))
+    added = [line for line in lines if line.startswith("add 192.0.2.1")]
+    assert [line.split()[1::4] for line in added] == [
+        ["192.0.2.11:80", "weight"],
+        ["192.0.2.13:80", "weight"],
+    ]
+    assert [line.split()[6] for line in added] == ["0", "9"]
+
+
 def _status(*up: bool, quorum: bool = True) -> dict[str, Any]:
     """Of TCP 192.0.2.80:80 with real servers from 192.0.2.11 on."""
     rows = [{"address": f"192.0.2.{n}", "port": 80, "up": each} for n, each in enumerate(up, 11)]

@@ -153,6 +153,15 @@ def test_losing_advert_and_dual_active_run_their_commands() -> None:
     assert alerts(over) == ["VRRP instance VI_1: dual active over"]
 
 
+@pytest.mark.parametrize("word", ["GIVEN_AWAY", "HELD", "ORDINARY"])
+def test_what_an_operator_sets_is_told_to_everybody(word: str) -> None:
+    told = Notifications(config()).told(event(word))
+    assert [each.text for each in told if isinstance(each, Line)]
+    (run,) = (each for each in told if isinstance(each, Run))
+    assert run.more[2] == word
+    assert alerts(told) == [f"VRRP instance VI_1: {word.replace('_', ' ').lower()}"]
+
+
 def test_unknown_names_of_another_configuration_are_no_news() -> None:
     notifications = Notifications(config())
     assert notifications.told(replace(state("MASTER"), instance="other")) == ()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from lvs_agent.core.ipvs.model import ServiceKey, marked
-from lvs_agent.core.messages import PoolChange
+from lvs_agent.core.messages import OverrideChange, PoolChange
 from lvs_agent.core.model import Command, VirtualServer
 from lvs_agent.core.notify import Alert, Line, Run, Told
 from lvs_agent.core.notify_pools import PoolNotifications
@@ -206,3 +206,18 @@ def test_virtual_server_without_quorum_does_not_lose_it_at_the_end() -> None:
     notifications.told(change("START", quorum=False))
     notifications.told(verdict("rs11", up=False))
     assert notifications.farewell() == ()
+
+
+def test_server_that_is_taken_out_by_hand_is_a_line_and_a_mail_and_no_command() -> None:
+    notifications = PoolNotifications(config(web(11)))
+    news = OverrideChange(
+        virtual_server="web", real_server="rs11", state="drain", reason="by alice: kernel"
+    )
+    told = notifications.told(news)
+    assert programs(told) == []
+    line, mail = told
+    assert line == Line(text="RS [192.0.2.11]:tcp:80 [192.0.2.80]:tcp:80 DRAIN", vrrp=False)
+    assert isinstance(mail, Alert)
+    assert mail.subject.endswith("of web: drain")
+    assert mail.text.endswith("web: drain by alice: kernel")
+    assert notifications.told(replace(news, real_server="gone")) == ()

@@ -4,32 +4,47 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import pytest
-import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 from collection_path import REPOSITORY, make_importable
 
 make_importable()
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster  # noqa: E402
+
+
+@functools.cache
+def _read(name: str) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    """`groups` and `hostvars` as Ansible has them, of the variables only the collection's."""
+    loader = DataLoader()
+    folder = REPOSITORY / "playbooks" / "inventories" / name
+    manager = InventoryManager(loader=loader, sources=[str(folder)])
+    variables = VariableManager(loader=loader, inventory=manager)
+    hostvars = {}
+    for host in manager.get_hosts():
+        values = variables.get_vars(host=host)
+        templar = Templar(loader=loader, variables=values)
+        ours = [each for each in values if _cluster.is_ours(each)]
+        hostvars[host.name] = {
+            each: _cluster.plain(templar.template(values[each])) for each in ours
+        }
+    groups = {
+        group.name: [host.name for host in group.get_hosts()] for group in manager.groups.values()
+    }
+    return groups, hostvars
 
 
 class Inventory:
     """An example inventory as Ansible's `groups` and `hostvars`, to be spoilt at will."""
 
     def __init__(self, name: str) -> None:
-        folder = REPOSITORY / "playbooks" / "inventories" / name
-        hosts = yaml.safe_load((folder / "hosts.yml").read_text())
-        self.groups = {
-            group: list((value or {}).get("hosts") or {}) for group, value in hosts.items()
-        }
-        self.hostvars: dict[str, dict[str, Any]] = {}
-        for group, names in self.groups.items():
-            shared = folder / "group_vars" / f"{group}.yml"
-            common = yaml.safe_load(shared.read_text()) if shared.exists() else {}
-            for host in names:
-                own = yaml.safe_load((folder / "host_vars" / f"{host}.yml").read_text())
-                before = self.hostvars.get(host, {})
-                self.hostvars[host] = copy.deepcopy({**before, **common, **own})
+        self.groups, self.hostvars = copy.deepcopy(_read(name))
 
     def everywhere(self, variable: str) -> list[Any]:
         """The variable of each director: as group_vars are, equal but not shared."""

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent
-from ansible_collections.lvs.cluster.plugins.modules import agent_config, agent_info
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _status
+from ansible_collections.lvs.cluster.plugins.modules import agent_config
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the file is to belong to root")
 
@@ -47,7 +47,10 @@ class Agent:
     def in_force(self, text: str, release: str | None = None) -> None:
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         agent = {"release": release, "config_sha256": sha256}
-        self.replies["status"] = {"ok": True, "result": {"agent": agent}}
+        self.replies["status"] = self.replies["summary"] = {
+            "ok": True,
+            "result": {"agent": agent},
+        }
 
     def close(self) -> None:
         self._listener.close()
@@ -56,7 +59,7 @@ class Agent:
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = tmp_path / "control.sock"
-    monkeypatch.setattr(_agent.request, "__defaults__", (str(path), 5.0))
+    monkeypatch.setattr(_agent.request, "__defaults__", (str(path), 5.0, None))
     monkeypatch.setattr(_agent, "installed_release", lambda root="": "installed")
     server = Agent(path)
     server.in_force("something else")
@@ -79,7 +82,7 @@ def install(path: Path, *, check_mode: bool = False, reload: bool = True) -> dic
 def test_a_new_file_is_reloaded_once(tmp_path: Path, agent: Agent) -> None:
     path = tmp_path / "config.json"
     result = install(path)
-    assert (result["change"], result["reloaded"], result["changed"]) == ("reload", True, True)
+    assert (result["change"], result["reloaded"], result["changed"]) == ("structure", True, True)
     assert json.loads(path.read_text()) == DOCUMENT
     assert path.stat().st_mode & 0o777 == 0o640
     agent.in_force(path.read_text())
@@ -94,7 +97,7 @@ def test_an_agent_that_missed_a_reload_gets_it_with_an_unchanged_file(
     path = tmp_path / "config.json"
     install(path, reload=False)
     result = install(path)
-    assert (result["change"], result["reloaded"]) == ("reload", True)
+    assert (result["change"], result["reloaded"]) == ("structure", True)
 
 
 def test_an_agent_of_another_release_is_to_be_restarted_not_reloaded(
@@ -121,9 +124,9 @@ def test_a_refused_reload_brings_the_old_file_back_with_the_agents_errors(
 def test_check_mode_tells_the_difference_without_the_password(tmp_path: Path, agent: Agent) -> None:
     path = tmp_path / "config.json"
     result = install(path, check_mode=True)
-    assert result["change"] == "reload"
+    assert result["change"] == "structure"
     assert not path.exists()
-    assert agent.asked == ["status"]
+    assert agent.asked == ["summary"]
     assert "(hidden)" in result["diff"][0]["after"]
     assert "zrs66zrs" not in json.dumps(result)
 
@@ -155,9 +158,9 @@ def test_settled_means_that_every_instance_has_a_master(
 ) -> None:
     processes = {"ha": {"state": "running"}}
     status = {"agent": {"processes": processes}, "instances": instances}
-    assert agent_info.unsettled(status) == wrong
+    assert _status.unsettled(status) == wrong
 
 
 def test_a_process_that_does_not_run_is_not_settled() -> None:
     status = {"agent": {"processes": {"health": {"state": "starting"}}}, "instances": []}
-    assert agent_info.unsettled(status) == ["process health is starting"]
+    assert _status.unsettled(status) == ["process health is starting"]

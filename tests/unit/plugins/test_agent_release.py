@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -157,3 +158,37 @@ def test_a_link_in_a_bundle_is_refused(tmp_path: Path) -> None:
     bundle.write_bytes(gzip.compress(buffer.getvalue()))
     with pytest.raises(_host.HostError, match="not ours"):
         run(tmp_path / "root", "0000000000000000", str(bundle))
+
+
+def test_without_room_the_half_is_removed_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    (first, one), (second, two) = bundle_of(tmp_path, "1"), bundle_of(tmp_path, "2")
+    run(root, first, one)
+
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(agent_release.shutil, "copyfileobj", no_space)
+    with pytest.raises(_host.HostError, match=r"no space left in .*releases \([0-9]+ kB free\)"):
+        run(root, second, two)
+    assert [path.name for path in (root / "releases").iterdir()] == [first]
+    assert _agent.installed_release(str(root)) == first
+
+
+def test_without_an_agent_no_restart_is_due(tmp_path: Path) -> None:
+    release, bundle = bundle_of(tmp_path, "1")
+    result = run(tmp_path / "root", release, bundle)
+    assert (result["running"], result["restart_due"]) == ("", False)
+
+
+def test_an_agent_of_another_release_is_to_be_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_agent, "summary", lambda *_: {"agent": {"release": "older"}})
+    release, bundle = bundle_of(tmp_path, "1")
+    result = run(tmp_path / "root", release, bundle)
+    assert (result["running"], result["restart_due"]) == ("older", True)
+    monkeypatch.setattr(_agent, "summary", lambda *_: {"agent": {"release": release}})
+    assert run(tmp_path / "root", release, None)["restart_due"] is False

@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster
+from ansible_collections.lvs.cluster.plugins.filter import cluster as filters
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _document, _locate
 
 from .conftest import REPOSITORY
 
@@ -37,20 +38,21 @@ def test_a_real_server_named_like_a_host_takes_the_hosts_address(lvs_dr: Any) ->
 
 def test_an_address_of_its_own_wins_over_the_hosts() -> None:
     base = {"virtual_servers": {"web": {"real_servers": {"rs1": {"ip": "10.0.0.1"}}}}}
-    merged = _cluster.merge_document(base, {}, {"rs1": ["172.16.1.3"]})
+    merged = _document.merge_document(base, [], {"rs1": ["172.16.1.3"]})
     assert merged["virtual_servers"]["web"]["real_servers"]["rs1"]["ip"] == "10.0.0.1"
 
 
 def test_merging_does_not_change_what_it_merges() -> None:
     base = {"virtual_servers": {"web": {"real_servers": {"rs1": None}}}}
-    _cluster.merge_document(base, {"virtual_servers": {"web": {"port": 80}}}, {"rs1": ["10.0.0.1"]})
+    overlay = {"virtual_servers": {"web": {"port": 80}}}
+    _document.merge_document(base, [overlay], {"rs1": ["10.0.0.1"]})
     assert base == {"virtual_servers": {"web": {"real_servers": {"rs1": None}}}}
 
 
 def test_lists_are_replaced_and_null_removes() -> None:
     base = {"vrrp_instances": {"A": {"virtual_ipaddress": ["1.1.1.1", "2.2.2.2"]}, "B": {}}}
     overlay = {"vrrp_instances": {"A": {"virtual_ipaddress": ["3.3.3.3"]}, "B": None}}
-    merged = _cluster.merge_document(base, overlay, {})
+    merged = _document.merge_document(base, [overlay], {})
     assert merged == {"vrrp_instances": {"A": {"virtual_ipaddress": ["3.3.3.3"]}}}
 
 
@@ -153,19 +155,19 @@ def test_interfaces_are_those_of_instances_and_of_addresses(lvs_dr: Any) -> None
 def test_an_error_is_located_where_the_inventory_says_it(
     lvs_dr: Any, path: str, where: str
 ) -> None:
-    assert _cluster.locate(cluster_of(lvs_dr), "drct2", path) == where
+    assert _locate.locate(cluster_of(lvs_dr), "drct2", path) == where
 
 
 def test_group_values_that_differ_between_directors_are_those_of_the_host(lvs_dr: Any) -> None:
     lvs_dr.hostvars["drct2"]["lvs_global_defs"] = {"vrrp_version": "4"}
-    where = _cluster.locate(cluster_of(lvs_dr), "drct2", "global_defs.vrrp_version")
+    where = _locate.locate(cluster_of(lvs_dr), "drct2", "global_defs.vrrp_version")
     assert where == "host_vars drct2: lvs_global_defs.vrrp_version"
 
 
 def test_names_with_dots_do_not_confuse_the_location() -> None:
     value = {"real_servers": {"172.16.1.3": {"weight": 1}, "172": {"x": 1}}}
     path = "real_servers.172.16.1.3.weight"
-    assert _cluster.matched(value, path) == len(path)
+    assert _locate.matched(value, path) == len(path)
 
 
 def test_plain_strips_ansibles_own_types() -> None:
@@ -175,3 +177,31 @@ def test_plain_strips_ansibles_own_types() -> None:
     value = _cluster.plain({Tagged("a"): [Tagged("b"), 1, True, None, 1.5]})
     assert value == {"a": ["b", 1, True, None, 1.5]}
     assert all(type(each) is not Tagged for each in (*value, *value["a"]))
+
+
+def test_a_host_has_to_do_with_the_directors_of_its_cluster(lvs_dr: Any) -> None:
+    whole = cluster_of(lvs_dr)
+    assert _cluster.directors_of(whole, "drct2") == ["drct1", "drct2"]
+    assert _cluster.directors_of(whole, "rs1") == ["drct1", "drct2"]
+
+
+def test_a_real_server_has_to_do_with_the_directors_that_have_it(lvs_dr: Any) -> None:
+    lvs_dr.hostvars["drct1"]["lvs_cluster"] = "web"
+    lvs_dr.hostvars["drct2"]["lvs_cluster"] = "mail"
+    del lvs_dr.hostvars["drct2"]["lvs_virtual_servers"]["web"]["real_servers"]["rs1"]
+    whole = cluster_of(lvs_dr)
+    assert _cluster.directors_of(whole, "drct2") == ["drct2"]
+    assert _cluster.directors_of(whole, "rs1") == ["drct1"]
+
+
+def test_the_directors_of_a_director_are_known_without_looking_at_real_servers(
+    lvs_dr: Any,
+) -> None:
+    for name in ("rs1", "rs2"):
+        del lvs_dr.hostvars[name]
+    assert filters.directors_of("drct2", lvs_dr.groups, lvs_dr.hostvars) == ["drct1", "drct2"]
+
+
+def test_the_directors_of_a_real_server_are_known_without_looking_at_others(lvs_dr: Any) -> None:
+    del lvs_dr.hostvars["rs2"]
+    assert filters.directors_of("rs1", lvs_dr.groups, lvs_dr.hostvars) == ["drct1", "drct2"]

@@ -89,3 +89,11 @@ def test_a_sysctl_in_force_is_no_change_and_an_absent_one_is_told() -> None:
     assert changes.done == ["set no.such.parameter = 1 (was absent)"]
     with pytest.raises(_host.HostError, match=r"no\.such\.parameter"):
         _host.ensure_sysctl(REAL, changes, "no.such.parameter", "1")
+
+
+def test_two_at_once_take_turns(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    with _host.exclusive(folder), pytest.raises(_host.HostError, match="another run of Ansible"):
+        _host.exclusive(folder, wait_s=0).__enter__()
+    with _host.exclusive(folder, wait_s=0):
+        assert os.path.isdir(folder)

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.lvs.cluster.plugins.action import cluster_check
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _problem, _verification
+from ansible_collections.lvs.cluster.plugins.plugin_utils import (
+    _cluster,
+    _forwarding,
+    _problem,
+    _real_server,
+    _verification,
+)
 
 
 def cluster_of(inventory: Any) -> _cluster.Cluster:
@@ -264,3 +270,17 @@ def test_a_director_tries_every_real_server_in_its_way(
     ]
     # Not itself.
     assert tried(both_roles) == [("drct2", "DR", "172.16.1.254", 80)]
+
+
+def test_a_document_is_read_once_however_many_real_servers_there_are(
+    lvs_dr: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    pools = _forwarding.pools
+    monkeypatch.setattr(_forwarding, "pools", lambda document: read.append(1) or pools(document))
+    cluster = cluster_of(lvs_dr)
+    directors = _cluster.directors(cluster)
+    for _ in range(50):
+        for host in cluster.real_servers:
+            assert list(_real_server.uses(directors, _cluster.addresses_of(cluster, host)))
+    assert len(read) == len(directors)

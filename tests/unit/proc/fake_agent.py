@@ -19,7 +19,13 @@ from pathlib import Path
 
 from lvs_agent.adapters import runtime_directory
 from lvs_agent.adapters.journal import Journal
-from lvs_agent.core.messages import InstanceState, Message
+from lvs_agent.core.messages import (
+    InstanceOverride,
+    InstanceState,
+    MasterHeard,
+    Message,
+    StepDown,
+)
 from lvs_agent.core.model import Config
 from lvs_agent.core.orders import Fork
 from lvs_agent.proc import configuration
@@ -48,7 +54,14 @@ class FakeChild(Child):
         super().__init__(loop, supervisor, start)
         self.name = name
         adopt = [state.state for state in start.adopt]
-        note(name, "born", pid=os.getpid(), restarted=start.restarted, adopt=adopt)
+        note(
+            name,
+            "born",
+            pid=os.getpid(),
+            restarted=start.restarted,
+            adopt=adopt,
+            overrides=[[one.instance, one.state] for one in start.instance_overrides],
+        )
         if name == "ha" and not adopt:
             for instance in start.config.vrrp_instances:
                 self.supervisor.send(
@@ -67,7 +80,22 @@ class FakeChild(Child):
             "told",
             message=type(message).__name__,
             about=getattr(message, "name", getattr(message, "instance", None)),
+            state=getattr(message, "state", None),
         )
+        match os.environ.get("LVS_TEST_PEER"), message:
+            case "preempts", InstanceOverride(instance=name, state="given_away"):
+                self._lose(name)
+            case "resigned-only", StepDown(instance=name):
+                self._lose(name)
+
+    def _lose(self, name: str) -> None:
+        """As when another router's advert wins."""
+        self.supervisor.send(
+            InstanceState(
+                instance=name, state="BACKUP", previous="MASTER", priority=1, reason="beaten"
+            )
+        )
+        self.supervisor.send(MasterHeard(instance=name, address="10.0.0.7", priority=100))
 
     def reconfigure(self, config: Config) -> None:
         note(self.name, "reconfigured", pools=[one.name for one in config.virtual_servers])
@@ -156,7 +184,10 @@ def main() -> int:
         track=lambda s, a, start: child_main("track", s, [a], start),
     )
     settings = Settings(
-        config_path=sys.argv[1], runtime_directory=directory, environment=dict(os.environ)
+        config_path=sys.argv[1],
+        runtime_directory=directory,
+        state_directory=Path(os.environ.get("LVS_TEST_STATE_DIR", directory)),
+        environment=dict(os.environ),
     )
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if faulty("ha") == "born-late":

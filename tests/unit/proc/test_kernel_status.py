@@ -58,6 +58,14 @@ def test_of_thousands_those_that_are_up_are_counted_and_those_that_are_not_are_n
     assert shop["left_out"]["up"] == 1
 
 
+def test_whom_an_operator_has_spoken_of_is_named_however_many_are_up() -> None:
+    web = row("web", "u" * (WELL_LIMIT + 5))
+    web["real_servers"][-1]["override"] = {"state": "drain"}
+    short = Brief().shorten(web)
+    assert names(short["real_servers"])[-1] == f"rs{WELL_LIMIT + 4}"
+    assert short["left_out"]["up"] == 4
+
+
 def test_another_service_of_the_same_virtual_server_leaves_out_the_same() -> None:
     brief = Brief()
     brief.shorten(row("web", "u" * (WELL_LIMIT - 1)))

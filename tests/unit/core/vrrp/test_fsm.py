@@ -29,6 +29,7 @@ from lvs_agent.core.messages import (
     InstanceEvent,
     InstanceState,
     LogLine,
+    MasterHeard,
     ProcessDied,
     ProcessRestarted,
 )
@@ -93,13 +94,15 @@ def master(of: VrrpInstance | None = None) -> Bench:
 
 
 def kinds(actions: list[Action]) -> list[type]:
-    return [type(action) for action in actions if not isinstance(action, LogLine)]
+    return [type(action) for action in actions if not isinstance(action, LogLine | MasterHeard)]
 
 
 def without_words(actions: list[Action]) -> list[Action]:
     """`actions` without log lines, reports of a state, and news."""
     return [
-        each for each in actions if not isinstance(each, LogLine | InstanceState | InstanceEvent)
+        each
+        for each in actions
+        if not isinstance(each, LogLine | InstanceState | InstanceEvent | MasterHeard)
     ]
 
 
@@ -648,7 +651,7 @@ def test_priority_change_of_a_backup_moves_its_timer_and_is_told() -> None:
     bench = backup()
     bench.now_ns += S
     actions = bench.feed(PriorityChanged(priority=50, reason="script chk is down: -50"))
-    assert [each for each in actions if not isinstance(each, LogLine)] == [
+    assert [each for each in actions if not isinstance(each, LogLine | MasterHeard)] == [
         InstanceEvent(
             instance="web",
             event="BACKUP_PRIORITY",

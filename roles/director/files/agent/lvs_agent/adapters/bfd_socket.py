@@ -56,7 +56,7 @@ def _endpoint(address: str, port: int) -> tuple[str, int] | tuple[str, int, int,
     parsed = ip_address(address)
     if not isinstance(parsed, IPv6Address):
         return (address, port)
-    host, _, zone = str(parsed).partition("%")
+    host, __, zone = str(parsed).partition("%")
     return (host, port, 0, socket.if_nametoindex(zone) if zone else 0)
 
 
@@ -92,7 +92,7 @@ class ControlReceiver:
     def receive(self) -> Datagram | None:
         """The next datagram; None when there is none, or only an error."""
         try:
-            payload, ancillary, _, sender = self._socket.recvmsg(
+            payload, ancillary, __, sender = self._socket.recvmsg(
                 _DATAGRAM_BYTES, socket.CMSG_SPACE(_INT.size)
             )
         except BlockingIOError:
@@ -195,7 +195,7 @@ class ControlSender:
     def _bind(self, opened: socket.socket) -> None:
         """Bind to the source; a port that somebody has is passed over. Raises OSError."""
         host = self.source or ("::" if self._ipv6 else "0.0.0.0")
-        for _ in range(_PORTS_TRIED):
+        for __ in range(_PORTS_TRIED):
             try:
                 opened.bind(_endpoint(host, self.port))
             except OSError as error:

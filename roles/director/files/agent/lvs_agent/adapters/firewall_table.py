@@ -40,7 +40,7 @@ class FirewallTable:
         notifications, changed = self._events.read()
         return changed or any(
             author != self._netlink.port and codec.is_ours(body)
-            for _, author, body in notifications
+            for __, author, body in notifications
         )
 
     def install(self, content: Firewall) -> None:

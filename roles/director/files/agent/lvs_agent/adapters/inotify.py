@@ -48,7 +48,7 @@ class DirectoryWatch:
             return names
         at = 0
         while at + _EVENT.size <= len(data):
-            *_, length = _EVENT.unpack_from(data, at)
+            *__, length = _EVENT.unpack_from(data, at)
             at += _EVENT.size
             names.add(os.fsdecode(data[at : at + length].rstrip(b"\0")))
             at += length

@@ -195,13 +195,13 @@ def _learn(body: bytes) -> _Layout | None:
     if any(end - start < structure.size for (start, end), structure in (*wanted, *tunnel)):
         return None
     mask = 0
-    for start, _ in (*top.values(), *inner.values(), *statistics.values()):
+    for start, __ in (*top.values(), *inner.values(), *statistics.values()):
         mask |= 0xFFFF_FFFF << 8 * (start - ATTRIBUTE.size)
     return _Layout(
         mask,
         int.from_bytes(body, "little") & mask,
-        tuple((structure.unpack_from, start) for (start, _), structure in wanted),
-        tuple((structure.unpack_from, start) for (start, _), structure in tunnel),
+        tuple((structure.unpack_from, start) for (start, __), structure in wanted),
+        tuple((structure.unpack_from, start) for (start, __), structure in tunnel),
     )
 
 

@@ -132,5 +132,5 @@ def rp_filter_of_all(netlink: Netlink) -> int | None:
 
 def absent(names: Iterable[str]) -> tuple[str, ...]:
     """Those of `names` that are no interface now. Raises OSError."""
-    there = {name for _, name in socket.if_nameindex()}
+    there = {name for __, name in socket.if_nameindex()}
     return tuple(name for name in names if name not in there)

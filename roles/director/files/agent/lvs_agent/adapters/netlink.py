@@ -103,7 +103,7 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """(type, flags, sequence, body) of each message in what one read gave."""
     start = 0
     while start + HEADER.size <= len(data):
-        length, kind, flags, sequence, _ = HEADER.unpack_from(data, start)
+        length, kind, flags, sequence, __ = HEADER.unpack_from(data, start)
         if length < HEADER.size or start + length > len(data):
             return
         yield kind, flags, sequence, data[start + HEADER.size : start + length]
@@ -229,7 +229,7 @@ class Netlink:
 
         Raises NetlinkError when it is refused, or keeps changing while it is read.
         """
-        for _ in range(_DUMP_ATTEMPTS):
+        for __ in range(_DUMP_ATTEMPTS):
             bodies, interrupted = self._dump_once(request)
             if not interrupted:
                 return bodies
@@ -273,7 +273,7 @@ class Netlink:
     def _read(self, deadline: float) -> bytes:
         while True:
             try:
-                data, (port, _) = self._socket.recvfrom(_READ_BYTES)
+                data, (port, __) = self._socket.recvfrom(_READ_BYTES)
             except BlockingIOError:
                 self._wait(deadline)
                 continue
@@ -291,7 +291,7 @@ class Netlink:
 
     def _drop_stale(self) -> None:
         """Forget answers to a request that was given up; at most as many as a buffer holds."""
-        for _ in range(4 * BATCH_MESSAGES):
+        for __ in range(4 * BATCH_MESSAGES):
             try:
                 self._socket.recv(_READ_BYTES)
             except BlockingIOError:

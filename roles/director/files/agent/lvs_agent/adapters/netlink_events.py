@@ -55,7 +55,7 @@ class EventSocket:
         lost."""
         found: list[Notification] = []
         lost = False
-        for _ in range(READS_PER_TURN):
+        for __ in range(READS_PER_TURN):
             try:
                 data, (port, _groups) = self._socket.recvfrom(_READ_BYTES)
             except BlockingIOError:

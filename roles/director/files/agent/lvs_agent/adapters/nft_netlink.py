@@ -172,7 +172,7 @@ def elements_of(body: bytes, name: str) -> list[str]:
     """The elements in one answer to `elements_request`."""
     found = dict(attributes(body, _HEADER.size))
     keys: list[str] = []
-    for _, element in attributes(found.get(3, b"")):
+    for __, element in attributes(found.get(3, b"")):
         value = dict(attributes(dict(attributes(element)).get(1, b""))).get(1, b"")
         keys.append(_key_text(name, bytes(value)))
     return keys

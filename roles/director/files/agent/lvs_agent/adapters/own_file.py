@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small file of ours in the runtime directory: reading it, and replacing it at one blow.
+"""A small file of ours in the runtime or state directory: reading it, and replacing it at one blow.
 
 Owns the care with links and half-written files. Must never interpret the content.
 """
@@ -36,10 +36,11 @@ def read(
     return found, f"{path}: {wrong}" if wrong else None
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Replace the file, atomically: readers see the old or the new one. Raises OSError.
 
-    No fsync: the directory is in memory, and what these files list does not survive a boot either.
+    `durable`: once this returns, it survives a power cut. Not so the files of the runtime
+    directory: that is in memory, and what they list does not survive a boot either.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,7 +48,21 @@ def write(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    if durable:
+        _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    """So that the new name survives too."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -39,7 +39,7 @@ def plan(
     Raises OSError when the kernel cannot be read.
     """
     directory = runtime_directory or ledger_file.runtime_dir()
-    ledger, _ = ledger_file.read(directory)
+    ledger, __ = ledger_file.read(directory)
     netlink = Netlink(socket.NETLINK_ROUTE)
     try:
         host = read_host(netlink)
@@ -59,7 +59,7 @@ def plan(
 def _timeouts(config: Config, directory: Path) -> tuple[str, ...]:
     """Those of IPVS's connections; without the module there are none yet."""
     configured = config.global_defs.timeouts
-    made, _ = ipvs_timeouts.read(directory)
+    made, __ = ipvs_timeouts.read(directory)
     if configured is None and made is None:
         return ()
     ipvs = Ipvs()

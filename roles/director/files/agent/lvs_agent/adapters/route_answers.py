@@ -100,7 +100,7 @@ def decode_rule(body: bytes) -> FoundRule | None:
     identity = n.rule_identity(body)
     if identity is None:
         return None
-    number, to_bits, from_bits, tos, small_table, _, _, action, flags = n.RULE.unpack_from(body)
+    number, to_bits, from_bits, tos, small_table, __, __, action, flags = n.RULE.unpack_from(body)
     if action not in _ACTION_NAMES:
         return None
     found = dict(attributes(body, n.RULE.size))

@@ -238,7 +238,7 @@ def route_identity(body: bytes) -> LedgerRoute | None:
     """Which route a message speaks of; None for what nobody configured (cached, local...)."""
     if len(body) < ROUTE.size:
         return None
-    number, prefix_length, _, _, table, protocol, _, kind, flags = ROUTE.unpack_from(body)
+    number, prefix_length, __, __, table, protocol, __, kind, flags = ROUTE.unpack_from(body)
     family = VERSIONS.get(number)
     if family is None or kind not in KINDS.values() or flags & _RTM_F_CLONED:
         return None

@@ -86,7 +86,7 @@ class HostMonitor:
         Raises Overrun when the kernel had to drop something.
         """
         events: list[HostEvent] = []
-        for _ in range(READS_PER_TURN):
+        for __ in range(READS_PER_TURN):
             try:
                 data, (port, _groups) = self._socket.recvfrom(_READ_BYTES)
             except BlockingIOError:
@@ -150,7 +150,7 @@ def decode(data: bytes) -> list[HostEvent]:
             if link is not None:
                 events.append(LinkChanged(link=link))
         elif kind == _RTM_DELLINK and len(body) >= _IFINFOMSG.size:
-            family, _, _, index, _, _ = _IFINFOMSG.unpack_from(body)
+            family, __, __, index, __, __ = _IFINFOMSG.unpack_from(body)
             if family == socket.AF_UNSPEC:
                 events.append(LinkGone(index=index))
     return events
@@ -159,7 +159,7 @@ def decode(data: bytes) -> list[HostEvent]:
 def _link(body: bytes) -> Link | None:
     if len(body) < _IFINFOMSG.size:
         return None
-    family, _, _, index, flags, _ = _IFINFOMSG.unpack_from(body)
+    family, __, __, index, flags, __ = _IFINFOMSG.unpack_from(body)
     # A bridge tells of its ports in messages of family AF_BRIDGE: RTM_DELLINK there only means
     # that the port left the bridge.
     if family != socket.AF_UNSPEC:

@@ -106,7 +106,7 @@ class AdvertReceiver:
 
     def _receive_ipv6(self) -> bytes:
         """The payload behind a header made of what the kernel tells about the one it took off."""
-        payload, ancillary, _, sender = self._socket.recvmsg(_DATAGRAM_BYTES, _ANCILLARY_BYTES)
+        payload, ancillary, __, sender = self._socket.recvmsg(_DATAGRAM_BYTES, _ANCILLARY_BYTES)
         hop_limit, destination = 0, bytes(16)
         for level, kind, data in ancillary:
             if level != socket.IPPROTO_IPV6:
@@ -127,7 +127,7 @@ class AdvertReceiver:
 
     def clear(self) -> None:
         """Forget what waits."""
-        for _ in range(_MOST_WAITING):
+        for __ in range(_MOST_WAITING):
             if self.receive() is None:
                 return
 

@@ -42,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--host", action="store_true", help="also look for the interfaces here")
     check.add_argument("--json", action="store_true", help="errors as JSON")
+    check.add_argument(
+        "--change",
+        action="store_true",
+        help="also say what it would change in the running agent: none, weights, addresses or"
+        " structure",
+    )
+    _runtime_directory(check)
 
     plan = commands.add_parser(
         "plan", help="what the file would change in the kernel; exit 0: nothing, 2: something"
@@ -101,7 +108,12 @@ def main(arguments: list[str] | None = None) -> int:
         case "check":
             from lvs_agent.cli import check  # noqa: PLC0415 - the schema
 
-            return check.check(options.files, host=options.host, as_json=options.json)
+            return check.check(
+                options.files,
+                host=options.host,
+                as_json=options.json,
+                change_from=options.runtime_dir if options.change else None,
+            )
         case "plan":
             from lvs_agent.cli import plan  # noqa: PLC0415 - the schema and netlink
 

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from lvs_agent import config
 from lvs_agent.adapters import config_file
@@ -24,15 +25,19 @@ class Findings:
 
     errors: tuple[ConfigError, ...] = ()
     warnings: tuple[Warning, ...] = ()
+    config: Config | None = None
 
 
-def check(paths: list[str], *, host: bool, as_json: bool) -> int:
+def check(paths: list[str], *, host: bool, as_json: bool, change_from: Path | None = None) -> int:
     """Check each file; print errors, and warnings to standard error.
 
-    Returns 0 if all are good, with warnings or without, and 1 otherwise.
+    `change_from`: also say which kind of change the file is for the agent whose runtime directory
+    this is (`core/change.py`; null: none runs). Returns 0 if all are good, with warnings or
+    without, and 1 otherwise.
     """
     found = {path: findings_of(path, host=host) for path in paths}
     good = not any(each.errors for each in found.values())
+    changes = {} if change_from is None else _changes(found, change_from)
     if as_json:
         files = [
             {
@@ -41,6 +46,7 @@ def check(paths: list[str], *, host: bool, as_json: bool) -> int:
                 "errors": [{"path": one.path, "message": one.message} for one in each.errors],
                 "warnings": [{"path": one.path, "message": one.message} for one in each.warnings],
             }
+            | ({"change": changes[path]} if path in changes else {})
             for path, each in found.items()
         ]
         print(json.dumps({"ok": good, "files": files}))
@@ -52,7 +58,19 @@ def check(paths: list[str], *, host: bool, as_json: bool) -> int:
                 print(f"{path}: {error}")
             if not each.errors:
                 print(f"{path}: good")
+            if path in changes:
+                print(f"{path}: change: {changes[path] or 'unknown, no agent runs'}")
     return 0 if good else 1
+
+
+def _changes(found: dict[str, Findings], directory: Path) -> dict[str, str | None]:
+    from lvs_agent.cli.change import against_running  # noqa: PLC0415 - only if asked for
+
+    return {
+        path: against_running(each.config, directory)
+        for path, each in found.items()
+        if each.config is not None
+    }
 
 
 def findings_of(path: str, *, host: bool) -> Findings:
@@ -65,11 +83,11 @@ def findings_of(path: str, *, host: bool) -> Findings:
     except ConfigRejected as rejection:
         return Findings(errors=rejection.errors)
     missing = tuple(_missing_interfaces(accepted)) if host else ()
-    return Findings(errors=missing, warnings=config.lint_document(document))
+    return Findings(errors=missing, warnings=config.lint_document(document), config=accepted)
 
 
 def _missing_interfaces(accepted: Config) -> Iterator[ConfigError]:
-    present = {name for _, name in socket.if_nameindex()}
+    present = {name for __, name in socket.if_nameindex()}
     # Those that the agent makes itself.
     made = {one.vmac.interface for one in accepted.vrrp_instances if one.vmac is not None}
     for instance in accepted.vrrp_instances:

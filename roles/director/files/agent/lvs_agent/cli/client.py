@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lvs_agent.socket_name import SOCKET_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 # The status of 65,536 real servers is about 30 MB; the agent sends nothing larger.
@@ -33,14 +34,17 @@ class AgentError(Exception):
         self.errors = errors
 
 
-def ask(verb: str, directory: Path, timeout_s: float) -> Any:
+def ask(
+    verb: str, directory: Path, timeout_s: float, arguments: Mapping[str, object] | None = None
+) -> Any:
     """The result of `verb`. Raises ClientError and AgentError."""
     path = directory / SOCKET_NAME
+    request = {"verb": verb} | ({"arguments": arguments} if arguments else {})
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:
             connection.connect(os.fspath(path))
-            connection.sendall(json.dumps({"verb": verb}).encode() + b"\n")
+            connection.sendall(json.dumps(request).encode() + b"\n")
             line = _read_line(connection)
         except OSError as error:
             raise ClientError(_explain(error, path, timeout_s)) from error

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`lvsctl status | ping | reload | wait | config`: asking and telling the running agent.
+"""`lvsctl`: asking and telling the running agent. The commands about real servers are in
+`lvsctl_servers.py`, those about giving VRRP instances away in `lvsctl_failover.py`.
 
 Owns the arguments and exit statuses: 0 good, 1 the agent says no, 2 wrong usage, 3 no agent,
 4 `wait` ran out of time. Must never talk to the kernel.
@@ -15,13 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lvs_agent.cli import lvsctl_failover, lvsctl_servers
 from lvs_agent.cli.client import AgentError, ClientError, ask
 from lvs_agent.release import VERSION
 
 EXIT_NO = 1
 EXIT_USAGE = 2
 EXIT_NO_AGENT = 3
-EXIT_TIMEOUT = 4
+EXIT_TIMEOUT = lvsctl_servers.EXIT_TIMEOUT
 
 # A reload waits for the children, 20 s at most (`core/supervise.py`), after the file was parsed.
 _RELOAD_S = 60.0
@@ -50,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     wait = commands.add_parser("wait", help="wait until an expression over the status is true")
     wait.add_argument("--for", dest="expression", required=True, metavar="JMESPATH")
     wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS")
+    lvsctl_servers.add_commands(commands)
+    lvsctl_failover.add_commands(commands)
     return parser
 
 
@@ -91,6 +95,10 @@ def _run(options: argparse.Namespace) -> int:
             return 0
         case "wait":
             return _wait(directory, options.expression, options.timeout)
+        case command if command in lvsctl_servers.COMMANDS:
+            return lvsctl_servers.run(options)
+        case command if command in lvsctl_failover.STATES:
+            return lvsctl_failover.run(options)
     raise AssertionError(options.command)
 
 

@@ -15,8 +15,10 @@ from typing import Any
 from lvs_agent import config
 from lvs_agent.adapters import config_file
 from lvs_agent.adapters.package_parts import import_parts_only
+from lvs_agent.cli.change import against_running
 from lvs_agent.cli.client import AgentError, ClientError, ask
 from lvs_agent.config import ConfigRejected
+from lvs_agent.core.change import Change
 from lvs_agent.core.model import Config
 from lvs_agent.proc import configuration
 
@@ -47,7 +49,8 @@ def plan(path: str, runtime_directory: Path, *, as_json: bool) -> int:
         print(f"cannot read the kernel: {error.strerror or error}; be root", file=sys.stderr)
         return EXIT_ERRORS
     options = [] if running is None else list(config_changes(running, accepted))
-    _print(changes, options, as_json=as_json)
+    kind = against_running(accepted, runtime_directory)
+    _print(changes, options, kind, as_json=as_json)
     return EXIT_CHANGES if changes or options else 0
 
 
@@ -95,9 +98,10 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _print(changes: list[str], options: list[str], *, as_json: bool) -> None:
+def _print(changes: list[str], options: list[str], kind: Change | None, *, as_json: bool) -> None:
     if as_json:
-        document = {"changed": bool(changes or options), "kernel": changes, "options": options}
+        changed = bool(changes or options)
+        document = {"changed": changed, "change": kind, "kernel": changes, "options": options}
         print(json.dumps(document, ensure_ascii=False))
         return
     for title, lines in (("kernel", changes), ("running agent's options", options)):

@@ -101,6 +101,8 @@ def _instances(status: Item) -> list[str]:
             f"      {one.get('interface')}, virtual router {one.get('virtual_router_id')}, "
             f"VRRP version {one.get('version')}, {_priority(one)}"
         )
+        if one.get("hold"):
+            lines.append(f"      {_hold(one['hold'])}")
         lines += [
             f"      {address['address']}/{address.get('prefix')} on {address.get('interface')}: "
             f"{'held here' if address.get('present') else 'not here'}"
@@ -115,6 +117,15 @@ def _priority(instance: Item) -> str:
     if base in (None, priority):
         return f"priority {priority}"
     return f"priority {priority} instead of {base} ({', '.join(instance.get('weights') or [])})"
+
+
+def _hold(hold: Item) -> str:
+    """What an operator wants of the instance."""
+    text = str(hold.get("state")).replace("_", " ")
+    text += f" by {hold['owner']}" if hold.get("owner") else ""
+    text += f" since {hold.get('since')}"
+    text += f" until {hold['expires']}" if hold.get("expires") else ""
+    return f"{text}: {hold['reason']}" if hold.get("reason") else text
 
 
 def _groups(status: Item) -> list[str]:
@@ -176,7 +187,7 @@ def _scheduling(service: Item) -> str:
 
 
 def _real_servers(entries: list[Item]) -> list[str]:
-    """Those that are down first."""
+    """Those that are down or taken out first."""
     in_table: dict[tuple[object, object], Item] = {}
     for service in entries:
         for one in service.get("destinations", []):
@@ -191,7 +202,8 @@ def _real_servers(entries: list[Item]) -> list[str]:
         places = [(server.get("address"), server.get(key)) for key in ("name", "port")]
         found = [in_table.pop(place) for place in places if place in in_table]
         destination = found[0] if found else None
-        (well if server.get("up") else down).append(_real_server(server, destination))
+        fine = server.get("up") and not render_pools.is_aside(server)
+        (well if fine else down).append(_real_server(server, destination))
     return [*down, *well, *_left_out(entries), *_sorry_servers(entries[0], in_table)]
 
 
@@ -228,8 +240,12 @@ def _real_server(server: Item, destination: Item | None) -> str:
     )
     if destination is not None:
         line += f"  {_connections(destination)}"
+    if by_hand := render_pools.override(server):
+        line += f"  {by_hand}"
     reason = server.get("reason")
-    return f"{line}  {reason}" if reason and not server.get("up") else line
+    if server.get("up") or not reason:
+        return line
+    return f"{line}  DOWN: {reason}" if by_hand else f"{line}  {reason}"
 
 
 def _connections(destination: Item) -> str:

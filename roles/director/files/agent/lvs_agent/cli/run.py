@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lvs_agent.adapters import link_netlink, runtime_directory
+from lvs_agent.adapters import link_netlink, overrides_file, runtime_directory
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.package_parts import import_parts_only
 from lvs_agent.config import ConfigRejected
@@ -73,7 +73,10 @@ def run(config_path: str, directory: Path) -> int:
     from lvs_agent.proc.supervisor import Mains, Settings, Supervisor  # noqa: PLC0415
 
     settings = Settings(
-        config_path=config_path, runtime_directory=directory, environment=environment
+        config_path=config_path,
+        runtime_directory=directory,
+        state_directory=overrides_file.state_dir(environment, directory),
+        environment=environment,
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
     return _leave(Supervisor(settings, mains, loaded, journal).run())

@@ -82,7 +82,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         seen: set[str] = set()
-        name = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        name = next(key for key, __ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise _rejected(name, "is given twice in the same mapping; remove one of the two")
     return result
 

@@ -49,7 +49,7 @@ class _Recipe(NamedTuple):
 
     kind: Callable[..., Check]
     options: Values
-    place: tuple[str | None, int | None] | None = None
+    place: tuple[str | None, int | None] | None
 
     def made(self, address: str, port: int) -> Check:
         """The check of the real server with this address and port."""
@@ -100,13 +100,13 @@ def _made(recipes: list[_Recipe], real: Values, port: int) -> tuple[Check, ...]:
 
 def _recipe(name: str, check: Values, real: Values, server: Values, document: Values) -> _Recipe:
     if name == "bfd_check":
-        return _Recipe(BfdCheck, _bfd(check, real, server, document))
+        return _Recipe(BfdCheck, _bfd(check, real, server, document), place=None)
     pace = _pace(check, real, server)
     match name:
         case "misc_check":
-            return _Recipe(MiscCheck, _misc(check, pace, document))
+            return _Recipe(MiscCheck, _misc(check, pace, document), place=None)
         case "file_check":
-            return _Recipe(FileCheck, _file(check, pace, document))
+            return _Recipe(FileCheck, _file(check, pace, document), place=None)
     kind, options = _network(name, check, real, server)
     # A check without the option has no port at all (PING_CHECK).
     place = check["connect_ip"], check.get("connect_port", 0)

@@ -101,7 +101,7 @@ def route(values: dict[str, Any]) -> Route:
 
 def rules_of(values: dict[str, Any]) -> dict[str, tuple[Rule, ...]]:
     """All rules by the path of their holder; those without a preference get one, in order."""
-    taken = {rule["preference"] for _, rules in rule_holders(values) for rule in rules}
+    taken = {rule["preference"] for __, rules in rule_holders(values) for rule in rules}
     # The rules saw to it that there are enough.
     free = (number for number in ASSIGNED_PREFERENCES if number not in taken)
     return {

@@ -150,7 +150,7 @@ def _sync_groups(values: Values, report: Report) -> None:
 
 def _trackers(values: Values, report: Report) -> None:
     users = [*values["vrrp_instances"].values(), *values["vrrp_sync_groups"].values()]
-    checks = {section: kind for kind, (_, section) in derive.CHECK_SECTIONS.items()}
+    checks = {section: kind for kind, (__, section) in derive.CHECK_SECTIONS.items()}
     for option, section in derive.TRACKER_SECTIONS.items():
         used = {use["name"] for user in users for use in user[option]}
         kind = checks.get(section)
@@ -171,7 +171,7 @@ def _trackers(values: Values, report: Report) -> None:
 
 def _checked(kind: str, values: Values) -> set[str]:
     """The trackers that checks of this kind name."""
-    option, _ = derive.CHECK_SECTIONS[kind]
+    option, __ = derive.CHECK_SECTIONS[kind]
     servers = values["virtual_servers"].values()
     holders = (
         holder

@@ -35,14 +35,14 @@ def check(server: Values, keys: tuple[ServiceKey, ...], path: str, report: Repor
     _unique(server, keys, path, report)
     families = {key.family for key in keys}
     family = families.pop() if len(families) == 1 else None
-    usual_method, _ = derive_ipvs.forwarding(server, server)
+    usual_method, __ = derive_ipvs.forwarding(server, server)
     mixed: str | None = None
     # There may be 65,536: what most of them do not say costs nothing here.
     for where, holder in _holders(server, path):
         method, address = usual_method, holder["ip"]
         if holder["lb_kind"] is not None:
             _tunnel(holder["lb_kind"], f"{where}.lb_kind", report)
-            method, _ = derive_ipvs.forwarding(holder, server)
+            method, __ = derive_ipvs.forwarding(holder, server)
         if _SPECIAL.match(address):
             _address(address, f"{where}.ip", report)
         if holder["port"] is not None:

@@ -39,13 +39,15 @@ _IP_PROTOCOLS = {
 def number(option: Option, value: Any, path: str, report: Report) -> Any:
     """A whole number, seconds or milliseconds within the option's bounds."""
     low, high = option.minimum, option.maximum
-    if type(value) is int and low is not None and high is not None and low <= value <= high:
-        return value  # as nearly all are, and there may be 65,536
-    if option.true_means is not None and isinstance(value, bool):
+    boolean = isinstance(value, bool)
+    if isinstance(value, int) and not boolean and low is not None and high is not None:
+        if low <= value <= high:
+            return value  # as nearly all are, and there may be 65,536
+    elif option.true_means is not None and boolean:
         return option.true_means if value else 0
     whole = option.kind is Kind.INTEGER
     wanted = "a whole number" if whole else f"a number of {option.kind}"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not boolean
     if not is_number or not math.isfinite(value):
         report(path, f"must be {wanted}, not {describe(value)}{example(option)}")
         return None

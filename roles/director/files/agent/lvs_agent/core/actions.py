@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a virtual router wants done: the outputs of `vrrp/fsm.py`, in the order to do them.
 
-Owns the shapes. `Hold`, `InstanceState`, `InstanceEvent`, `GroupState` (of `vrrp/groups.py`) and
-`LogLine` of `messages.py` are actions too: they go out as they are.
+Owns the shapes. `Hold`, `InstanceState`, `InstanceEvent`, `MasterHeard`, `GroupState` (of
+`vrrp/groups.py`) and `LogLine` of `messages.py` are actions too: they go out as they are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvs_agent.core.messages import GroupState, Hold, InstanceEvent, InstanceState, LogLine
+from lvs_agent.core.messages import (
+    GroupState,
+    Hold,
+    InstanceEvent,
+    InstanceState,
+    LogLine,
+    MasterHeard,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,5 +59,6 @@ Action = (
     | InstanceState
     | InstanceEvent
     | GroupState
+    | MasterHeard
     | LogLine
 )

@@ -2,14 +2,14 @@
 """What can happen to a virtual router: the inputs of `vrrp/fsm.py`.
 
 Owns the shapes. `HoldApplied`, `ProcessDied` and `ProcessRestarted` of the kernel process are
-events too, as they come from `messages.py`.
+events too, and so is the supervisor's `StepDown`, as they come from `messages.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvs_agent.core.messages import HoldApplied, ProcessDied, ProcessRestarted
+from lvs_agent.core.messages import HoldApplied, ProcessDied, ProcessRestarted, StepDown
 from lvs_agent.core.model import VrrpInstance
 from lvs_agent.core.vrrp.packet import Advert
 
@@ -118,6 +118,7 @@ Event = (
     | TakeOver
     | Yield
     | Shutdown
+    | StepDown
     | HoldApplied
     | ProcessDied
     | ProcessRestarted

@@ -242,12 +242,12 @@ def _is_link(name: str) -> bool:
 
 
 def _is_number(value: Any, highest: int) -> bool:
-    return type(value) is int and 0 <= value <= highest
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= highest
 
 
 def _is_network(family: Any, address: Any, prefix_length: Any) -> bool:
     return (
-        type(family) is int
+        _is_number(family, max(_BITS))
         and isinstance(address, str)
         and family in _BITS
         and _family(address) == family

@@ -104,7 +104,7 @@ def _setting(entry: Any) -> tuple[SettingKey, Before] | None:
             "set": int(value),
         } if _is_name(name):
             numbers = (index, before, value)
-            if any(type(number) is not int or not 0 <= number < 2**31 for number in numbers):
+            if any(isinstance(each, bool) or not 0 <= each < 2**31 for each in numbers):
                 return None
             if label.upper() not in Setting.__members__ or label != label.lower():
                 return None

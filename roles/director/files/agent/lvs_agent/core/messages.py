@@ -199,13 +199,51 @@ class InstanceEvent:
     """ha -> supervisor -> track: something worth telling that is no change of state.
 
     `event`: MASTER_RX_LOWER_PRI, MASTER_PRIORITY, BACKUP_PRIORITY (the effective priority changed
-    to `priority`), DUAL_ACTIVE, DUAL_ACTIVE_OVER, DELETED.
+    to `priority`), DUAL_ACTIVE, DUAL_ACTIVE_OVER, DELETED; of the supervisor itself: GIVEN_AWAY,
+    HELD, ORDINARY.
     """
 
     instance: str
     event: str
     priority: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceOverride:
+    """Supervisor -> ha: what an operator wants of an instance in place of ordinary elections.
+
+    `state`: given_away, held, or ordinary, which means nothing any more (`core/overrides_vrrp.py`).
+    `since_s`, `expires_s`: wall clock, seconds since 1970; None: never. Sent at each change; a new
+    ha process is born with all there are.
+    """
+
+    instance: str
+    state: str
+    owner: str
+    reason: str
+    since_s: int
+    expires_s: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDown:
+    """Supervisor -> ha: the master `instance`, with its sync group, resigns with priority 0.
+
+    It takes over again at once when nobody else does.
+    """
+
+    instance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterHeard:
+    """ha -> supervisor: another router is master of `instance`; sent when that is news."""
+
+    instance: str
+    address: str
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +274,41 @@ class BfdState:
     up: bool | None
     reason: str
     local_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverridesOrder:
+    """Supervisor -> kernel: these are the overrides, all of them (`overrides.encode`; no bytes:
+    those that are in force).
+
+    `in_force` False: only say what would become of the `places` (`kernel_orders.place_text`) by
+    them. The kernel process answers every one with an OverridesReport.
+    """
+
+    request_id: int
+    in_force: bool
+    places: tuple[str, ...]
+    overrides: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverridesReport:
+    """kernel -> supervisor: the answer to an OverridesOrder; `report` is a JSON object, see
+    `proc/kernel_orders.py`."""
+
+    request_id: int
+    report: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideChange:
+    """Supervisor -> track: an operator's word on a real server is in force, or no longer
+    (`state` enabled). `reason`: by whom and why, for people."""
+
+    virtual_server: str
+    real_server: str
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,8 +356,14 @@ Message = (
     | InstanceState
     | GroupState
     | InstanceEvent
+    | InstanceOverride
+    | StepDown
+    | MasterHeard
     | TrackerState
     | BfdState
+    | OverridesOrder
+    | OverridesReport
+    | OverrideChange
     | LogLine
     | StatusRequest
     | StatusReply

@@ -134,6 +134,9 @@ class Notifications:
                 yield Line(text=_line(*words), vrrp=True)
                 yield from _runs(words, notify.master_rx_lower_pri)
                 return
+            case "GIVEN_AWAY" | "HELD" | "ORDINARY":
+                yield Line(text=_line(*words), vrrp=True)
+                yield from _runs(words, None, notify.always)
             case "DUAL_ACTIVE":
                 yield Line(text=_line(*words), vrrp=True)
                 yield from _runs(words, notify.dual_active)

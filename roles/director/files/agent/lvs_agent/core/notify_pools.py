@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey
-from lvs_agent.core.messages import PoolChange, Verdict
+from lvs_agent.core.messages import OverrideChange, PoolChange, Verdict
 from lvs_agent.core.model import Command, Config, RealServer, VirtualServer
 from lvs_agent.core.notify import Alert, Line, Run, Told
 from lvs_agent.core.quorum import starts_down
@@ -70,13 +70,15 @@ class PoolNotifications:
     def _is_up(self, key: _Key) -> bool:
         return self._up.get(key, not starts_down(self._real[key][1]))
 
-    def told(self, news: Verdict | PoolChange) -> tuple[Told, ...]:
+    def told(self, news: Verdict | PoolChange | OverrideChange) -> tuple[Told, ...]:
         """What to do about it, in order."""
         match news:
             case Verdict():
                 return tuple(self._verdict(news))
             case PoolChange():
                 return tuple(self._pool(news))
+            case OverrideChange():
+                return tuple(self._override(news))
 
     def _verdict(self, news: Verdict) -> Iterator[Told]:
         """A real server that went up or down; the first word on a healthy one is no news."""
@@ -86,6 +88,21 @@ class PoolNotifications:
         before, self._up[key] = self._is_up(key), news.up
         if news.up is not before and not news.repeated:
             yield from _real_server(*self._real[key], up=news.up, reason=news.reason)
+
+    def _override(self, news: OverrideChange) -> Iterator[Told]:
+        """A word for those who read; no command, because nothing went up or down."""
+        found = self._real.get((news.virtual_server, news.real_server))
+        if found is None:
+            return
+        server, real = found
+        state = news.state.upper()
+        yield Line(text=f"RS {_place(server, real)} {_virtual(server)} {state}", vrrp=False)
+        if real.policy.mail:
+            what = f"real server {real.name} ({real.endpoint})"
+            yield Alert(
+                subject=f"{what} of {server.name}: {news.state}",
+                text=f"{what} of virtual server {server.name}: {news.state} {news.reason}",
+            )
 
     def _pool(self, news: PoolChange) -> Iterator[Told]:
         server = self._virtual.get(news.virtual_server)

@@ -23,6 +23,7 @@ from lvs_agent.core.ipvs.model import (
 from lvs_agent.core.ipvs.text import describe
 from lvs_agent.core.ledger import Ledger
 from lvs_agent.core.model import Config, VirtualServer
+from lvs_agent.core.overrides import Override, State
 from lvs_agent.core.quorum import (
     Known,
     Lookup,
@@ -40,16 +41,19 @@ Assumed = Callable[[ServiceKey, Endpoint], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What the running agent says: who takes part, virtual servers, and those with a quorum."""
+    """What the running agent says: who takes part, virtual servers, those with a quorum, and what
+    operators said of real servers."""
 
     known: Mapping[Place, bool] = field(default_factory=dict)
     servers: frozenset[ServiceKey] = frozenset()
     quorums: frozenset[ServiceKey] = frozenset()
+    overrides: Mapping[Place, Override] = field(default_factory=dict)
 
 
 def of_status(status: Mapping[str, Any]) -> Running:
     """From the document of `lvsctl status --json`; what is malformed is left out."""
     known: dict[Place, bool] = {}
+    overrides: dict[Place, Override] = {}
     quorums: set[ServiceKey] = set()
     servers: set[ServiceKey] = set()
     for key, service in _services_of(status):
@@ -59,10 +63,34 @@ def of_status(status: Mapping[str, Any]) -> Running:
             if quorum.get("reached"):
                 quorums.add(key)
         for one in (*_rows(service, "real_servers"), *_rows(service, "sorry_servers")):
-            with contextlib.suppress(KeyError, TypeError):
+            with contextlib.suppress(KeyError, TypeError, ValueError):
                 endpoint = Endpoint(one["address"], one["port"])
                 known[key, endpoint] = bool(one.get("takes_part", one["up"]))
-    return Running(known=known, servers=frozenset(servers), quorums=frozenset(quorums))
+                if said := one.get("override"):
+                    overrides[key, endpoint] = _override(key, endpoint, said)
+                    known[key, endpoint] = bool(one["up"])
+    return Running(
+        known=known,
+        servers=frozenset(servers),
+        quorums=frozenset(quorums),
+        overrides=overrides,
+    )
+
+
+def _override(key: ServiceKey, endpoint: Endpoint, said: Mapping[str, Any]) -> Override:
+    """Raises KeyError, ValueError."""
+    return Override(
+        services=(key,),
+        endpoint=endpoint,
+        virtual_server="",
+        real_server="",
+        state=State(said["state"]),
+        weight=said["weight"],
+        owner="",
+        reason="",
+        since_s=0,
+        expires_s=None,
+    )
 
 
 def _services_of(status: Mapping[str, Any]) -> Iterator[tuple[ServiceKey, Mapping[str, Any]]]:
@@ -132,8 +160,10 @@ def _desired(config: Config, running: Running, assumed: Assumed) -> dict[Service
 
 def _lookup(server: VirtualServer, running: Running, assumed: Assumed) -> Lookup:
     def lookup(endpoint: Endpoint) -> Known:
-        told = running.known.get((server.identity, endpoint))
-        return Known(assumed(server.identity, endpoint) if told is None else told, False, "")
+        place = server.identity, endpoint
+        told = running.known.get(place)
+        up = assumed(server.identity, endpoint) if told is None else told
+        return Known(up, False, "", override=running.overrides.get(place))
 
     return lookup
 

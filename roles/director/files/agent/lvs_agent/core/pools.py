@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from lvs_agent.core.ipvs.model import Destination, Endpoint, Pool, ServiceKey
 from lvs_agent.core.messages import PoolChange, Verdict
 from lvs_agent.core.model import Config, VirtualServer
+from lvs_agent.core.overrides import Entries, InForce, in_force, shown
 from lvs_agent.core.quorum import (
     Known,
+    Lookup,
     Panic,
     PoolState,
     can_wait,
@@ -44,11 +46,18 @@ class Settled:
 
 class Pools:
     """`adopt`: what an earlier process said last of its pools; then nothing is concluded before
-    `adopt_kernel` was called."""
+    `adopt_kernel` was called. `overrides`: what operators said."""
 
     def __init__(
-        self, config: Config, generation: int, *, adopt: Iterable[PoolChange] = ()
+        self,
+        config: Config,
+        generation: int,
+        *,
+        adopt: Iterable[PoolChange] = (),
+        overrides: Entries = (),
     ) -> None:
+        self.overrides = overrides
+        self._in_force: InForce = {}
         self._book = VerdictBook(config, generation)
         self._config = config
         self._servers: dict[ServiceKey, VirtualServer] = {}
@@ -71,6 +80,22 @@ class Pools:
         self._config = config
         self._servers = {server.identity: server for server in config.virtual_servers}
         self._unsettled = dict.fromkeys(self._servers)
+        self._in_force = in_force(self.overrides, config)
+
+    def _lookup(self, identity: ServiceKey, overrides: InForce | None = None) -> Lookup:
+        """What is known of the servers of one virtual server, with what operators said of them:
+        now, or by other `overrides`."""
+        known = self._book.of(identity)
+        said = (self._in_force if overrides is None else overrides).get(identity)
+        if said is None:
+            return known
+
+        def lookup(endpoint: Endpoint) -> Known:
+            override = said.get(endpoint)
+            found = known(endpoint)
+            return found if override is None else found._replace(override=override)
+
+        return lookup
 
     # What is told
 
@@ -87,8 +112,17 @@ class Pools:
 
     def adopt_kernel(self, pools: Mapping[ServiceKey, Pool], now_ns: int) -> None:
         """For a successor: what the kernel has stands for the verdicts that nobody repeats."""
-        self._book.adopt(pools, self._config, now_ns)
+        self._book.adopt(pools, self._config, now_ns, self._in_force)
         self._unsettled.update(dict.fromkeys(self._servers))
+
+    def override(self, overrides: Entries) -> None:
+        """Go by these overrides, and no others; those they change are to be settled."""
+        before = self._in_force
+        self.overrides = overrides
+        now = self._in_force = in_force(overrides, self._config)
+        for identity in before.keys() | now.keys():
+            if before.get(identity) != now.get(identity):
+                self._unsettled[identity] = None
 
     def reconfigure(self, config: Config, generation: int, now_ns: int) -> None:
         """Go by another configuration; everything is to be settled anew."""
@@ -111,8 +145,8 @@ class Pools:
 
     def _can_wait(self, identity: ServiceKey, new: tuple[Place, ...]) -> bool:
         state = self._states.get(identity)
-        unknown = {endpoint for _, endpoint in new}
-        server, lookup = self._servers[identity], self._book.of(identity)
+        unknown = {endpoint for __, endpoint in new}
+        server, lookup = self._servers[identity], self._lookup(identity)
         return state is not None and can_wait(server, lookup, state, unknown)
 
     def settle(self, now_ns: int) -> Settled:
@@ -121,7 +155,7 @@ class Pools:
         self._unsettled = {}
         news: list[PoolChange] = []
         for identity in touched:
-            server, lookup = self._servers[identity], self._book.of(identity)
+            server, lookup = self._servers[identity], self._lookup(identity)
             before = self._states.get(identity)
             state, self._pools[identity] = conclude(server, lookup, before, now_ns)
             self._states[identity] = state
@@ -136,6 +170,22 @@ class Pools:
         """What IPVS is to have, as of the last `settle`."""
         return self._pools.get(identity, _NOBODY)
 
+    def by_place(self, overrides: Entries) -> InForce:
+        """Other overrides, by their places in the configuration."""
+        return in_force(overrides, self._config)
+
+    def pool_with(
+        self, identity: ServiceKey, overrides: InForce, now_ns: int
+    ) -> dict[Endpoint, Destination]:
+        """What IPVS would have by other overrides; nothing is changed."""
+        lookup = self._lookup(identity, overrides)
+        before = self._states.get(identity)
+        return conclude(self._servers[identity], lookup, before, now_ns)[1]
+
+    def known(self, identity: ServiceKey, endpoint: Endpoint) -> Known:
+        """What is known of a server of a virtual server that there is."""
+        return self._lookup(identity)(endpoint)
+
     def standing(self) -> tuple[PoolChange, ...]:
         """How it stands with every pool, as no news."""
         return tuple(
@@ -146,14 +196,17 @@ class Pools:
 
     def report(self, server: VirtualServer, now_ns: int) -> dict[str, object]:
         """`quorum`, `panic`, `sorry_servers` and `real_servers` of an entry of `services`."""
-        identity, lookup = server.identity, self._book.of(server.identity)
+        identity, lookup = server.identity, self._lookup(server.identity)
         state = self._states.get(identity)
         members = {} if state is None else taking_part(server, lookup, state.panic)
         used = None if state is None else sorry_in_use(server, lookup, state)
         policy = server.policy
+        overrides = self._in_force.get(identity, {})
         real_servers = self._book.report(server)
         for row, real in zip(real_servers, server.real_servers, strict=True):
             row["takes_part"] = real.endpoint in members
+            override = overrides.get(real.endpoint)
+            row["override"] = None if override is None else shown(override)
         return {
             "quorum": state
             and {

@@ -7,6 +7,9 @@ that comes in and goes out, and in what is `Known` of each server.
 In this order: who takes part (the healthy, and in a panic the last good set), what weight they have
 together, whether that is a quorum, and what IPVS is to have. A pool with a healthy real server that
 has a weight never comes out without a destination that has one.
+
+Whom an operator drains or disables (`overrides.py`) takes no part and is no failure either: the
+quorum goes without it, and a panic does not count it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import NamedTuple
 
 from lvs_agent.core.ipvs.model import Destination, Endpoint, Service, ServiceKey, service_pool
 from lvs_agent.core.model import RealServer, SorryServer, VirtualServer
+from lvs_agent.core.overrides import Override, State
 
 # IP_VS weights are C ints; the schema has the same bound.
 WEIGHT_LIMIT = 2**31 - 1
@@ -27,7 +31,7 @@ class Known(NamedTuple):
 
     `weight`: what a check says in place of the configured one; None: nothing. `good_ns`: when a
     check, or the pool that the kernel had, last vouched for it; None: never. For one that is up it
-    is when that began.
+    is when that began. `override`: what an operator says; None: nothing.
     """
 
     up: bool
@@ -35,6 +39,7 @@ class Known(NamedTuple):
     reason: str
     weight: int | None = None
     good_ns: int | None = None
+    override: Override | None = None
 
 
 Lookup = Callable[[Endpoint], Known]
@@ -71,7 +76,10 @@ def destination_of(server: RealServer | SorryServer, weight: int) -> Destination
 
 
 def weight_of(real: RealServer, known: Known) -> int:
-    """The weight a real server has when it takes part: always the last word, never a sum."""
+    """The weight a real server has when it takes part: an operator's word, else that of a check,
+    else the configured one; never a sum."""
+    if known.override is not None and known.override.weight is not None:
+        return known.override.weight
     if known.weight is None:
         return real.weight
     return min(max(known.weight, 0), WEIGHT_LIMIT)
@@ -123,8 +131,10 @@ def _panic(
     threshold = server.policy.panic
     if threshold is None:
         return None
-    down = [known for real in server.real_servers if is_down(known := lookup(real.endpoint))]
-    if not threshold.exceeded(len(down), len(server.real_servers)):
+    everybody = [lookup(real.endpoint) for real in server.real_servers]
+    in_service = [known for known in everybody if not is_aside(known)]
+    down = [known for known in in_service if is_down(known)]
+    if not threshold.exceeded(len(down), len(in_service)):
         return None
     panic = before or Panic(now_ns, now_ns - threshold.window_ns)
     return panic if any(_is_held(known, panic) for known in down) else None
@@ -151,6 +161,11 @@ def can_wait(
     return weight > 0 or any(lookup(one).up for one in sorry if one not in unknown)
 
 
+def is_aside(known: Known) -> bool:
+    """An operator drains or disables it."""
+    return known.override is not None and known.override.aside
+
+
 def is_down(known: Known) -> bool:
     """A check says so. One that waits for its first check is neither up nor down."""
     return known.checked and not known.up
@@ -168,11 +183,14 @@ def _is_held(known: Known, panic: Panic | None) -> bool:
 
 
 def taking_part(server: VirtualServer, lookup: Lookup, panic: Panic | None) -> dict[Endpoint, int]:
-    """The real servers that are up, or held in a panic, with their weights."""
+    """The real servers that are up, or held in a panic, with their weights; none that an operator
+    set aside."""
     found: dict[Endpoint, int] = {}
     for real in server.real_servers:
         endpoint = real.endpoint
         known = lookup(endpoint)
+        if known.override is not None and known.override.aside:
+            continue
         if known.up or _is_held(known, panic):
             found[endpoint] = weight_of(real, known)
     return found
@@ -209,7 +227,7 @@ def _pool(
         if endpoint in members:
             weight = members[endpoint] if sorry is None else 0
             pool[endpoint] = destination_of(real, weight)
-        elif real.policy.inhibit:
+        elif _stays(real, lookup(endpoint), state.panic):
             pool[endpoint] = destination_of(real, 0)
     for one in server.sorry_servers:
         if one is sorry:
@@ -217,6 +235,17 @@ def _pool(
         elif server.policy.sorry_inhibit:
             pool[one.endpoint] = destination_of(one, 0)
     return pool
+
+
+def _stays(real: RealServer, known: Known, panic: Panic | None) -> bool:
+    """Whether one that takes no part has a place in the pool, with weight 0: a dead one by
+    inhibit_on_failure, a drained one as long as it could serve; a disabled one never."""
+    if is_aside(known):
+        assert known.override is not None
+        if known.override.state is State.DISABLED:
+            return False
+        return real.policy.inhibit or known.up or _is_held(known, panic)
+    return real.policy.inhibit
 
 
 def desired_service(

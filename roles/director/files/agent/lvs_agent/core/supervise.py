@@ -21,7 +21,9 @@ from lvs_agent.core.messages import (
     Heartbeat,
     InstanceEvent,
     InstanceState,
+    MasterHeard,
     Message,
+    OverrideChange,
     PoolChange,
     ProcessDied,
     ProcessRestarted,
@@ -107,6 +109,8 @@ class Supervision:
         self.stage = Stage.STARTING
         self.generation = generation
         self.instance_states: dict[str, InstanceState] = {}
+        # By instance: who else is master, as long as this director's is not.
+        self.masters: dict[str, MasterHeard] = {}
         self._pools: dict[str, PoolChange] = {}
         self._bfd_states: dict[str, BfdState] = {}
         self.news_dropped = 0
@@ -133,6 +137,8 @@ class Supervision:
         life = self.lives[name]
         restarted = life.forks > 0
         adopt = self._adoption(now_ns) if name == HA and restarted else ()
+        if name == HA:
+            self.masters.clear()  # it hears for itself
         life.handle(Event.FORKED, now_ns)
         pools = tuple(self._pools.values()) if name == KERNEL and restarted else ()
         fork = Fork(name=name, restarted=restarted, adopt=adopt, pools=pools)
@@ -187,7 +193,12 @@ class Supervision:
                 return (*self._became_ready(), *self._confirmed(name))
             case InstanceState(instance=instance) if name == HA:
                 self.instance_states[instance] = message
+                self.masters.pop(instance, None)
                 return self._pass_on(message)
+            case MasterHeard(instance=instance) if name == HA:
+                # Of an instance that was told of: a process cannot fill the memory with names.
+                if instance in self.instance_states:
+                    self.masters[instance] = message
             case GroupState() | InstanceEvent() if name == HA:
                 return self._pass_on(message)
             case Verdict() if name == HEALTH:
@@ -201,6 +212,14 @@ class Supervision:
                 if self.lives[HEALTH].listening:
                     return (Tell(name=HEALTH, message=message),)
         return ()
+
+    def operator_said(self, change: OverrideChange) -> tuple[Action, ...]:
+        """A real server was taken out by hand, or put back: news as any other."""
+        return self._pass_on(change)
+
+    def news(self, event: InstanceEvent) -> tuple[Action, ...]:
+        """Something about an instance that is to be told and that ha does not know of."""
+        return self._pass_on(event)
 
     def _pass_on(self, news: Message) -> tuple[Action, ...]:
         """Tell the track process, or keep it for the next one."""
@@ -313,6 +332,7 @@ class Supervision:
         self._advert_ints_ns = advert_ints_ns
         for instance in self.instance_states.keys() - advert_ints_ns.keys():
             del self.instance_states[instance]
+            self.masters.pop(instance, None)
         if self.lives[KERNEL].listening:
             self._pools.clear()  # it says anew which there are, and how they stand
         self._bfd_states.clear()  # so does track; without any word, verdicts stay

@@ -22,7 +22,7 @@ def suspended(config: Config, present: Container[str]) -> dict[str, bool]:
     """Whether it is suspended, of each virtual server with ha_suspend: while none of its addresses
     is among `present`, the host's."""
     return {
-        server.name: not _is_here(server, present)
+        server.name: not is_here(server, present)
         for server in config.virtual_servers
         if server.policy.ha_suspend
     }
@@ -41,5 +41,7 @@ def changes(told: Mapping[str, bool], now: Mapping[str, bool]) -> tuple[Suspende
     return tuple(found)
 
 
-def _is_here(server: VirtualServer, present: Container[str]) -> bool:
+def is_here(server: VirtualServer, present: Container[str]) -> bool:
+    """Whether one of its addresses is among `present`, the host's; a firewall mark has none, and
+    may be anywhere."""
     return any(key.mark or key.address in present for key in server.services)

@@ -16,6 +16,7 @@ from lvs_agent.core.checks import Check
 from lvs_agent.core.ipvs.model import Endpoint, Pool, ServiceKey
 from lvs_agent.core.messages import Verdict
 from lvs_agent.core.model import Config, RealServer, SorryServer, VirtualServer
+from lvs_agent.core.overrides import InForce, Override, State
 from lvs_agent.core.quorum import Known, Lookup, is_down, starts_down
 
 # The virtual server's identity, and the server's.
@@ -138,15 +139,22 @@ class VerdictBook:
         identity, endpoint = place
         self._known[identity][endpoint] = _WAITING
 
-    def adopt(self, pools: Mapping[ServiceKey, Pool], config: Config, now_ns: int) -> None:
+    def adopt(
+        self,
+        pools: Mapping[ServiceKey, Pool],
+        config: Config,
+        now_ns: int,
+        overrides: InForce | None = None,
+    ) -> None:
         """For a successor: a server without a verdict counts as up when the kernel has it, as down
         when its service is there without it; the last verdicts are held that way. What has a
-        weight in the kernel was good until now, whatever became of it meanwhile."""
+        weight in the kernel was good until now, whatever became of it meanwhile. Of one with an
+        override the kernel may say nothing: then it is assumed up, as at the start."""
         for server in config.virtual_servers:
             if server.identity not in pools:
                 continue
             key, pool = server.identity, pools[server.identity]
-            known_here = self._known[key]
+            known_here, overridden = self._known[key], (overrides or {}).get(key, {})
             sorry = any(_weight(pool, key, one) for one in server.sorry_servers)
             for real in server.real_servers:
                 weight = _weight(pool, key, real)
@@ -156,6 +164,8 @@ class VerdictBook:
                         continue
                     if weight == 0 and real.policy.inhibit and (sorry or real.weight == 0):
                         continue  # dead, or alive and not to get new connections: who knows
+                    if _says_nothing(overridden.get(real.endpoint), real):
+                        continue
                     works = weight is not None and (weight > 0 or not real.policy.inhibit)
                     known = Known(works, False, "as the kernel had it when we started")
                 good = known._replace(good_ns=now_ns)
@@ -178,6 +188,13 @@ class VerdictBook:
             for one in server.real_servers
             for known in (lookup(one.endpoint),)
         ]
+
+
+def _says_nothing(override: Override | None, real: RealServer) -> bool:
+    """The kernel has it so because of an operator, dead or alive."""
+    if override is None:
+        return False
+    return override.state is State.DISABLED or real.policy.inhibit
 
 
 def _weight(pool: Pool, key: ServiceKey, server: RealServer | SorryServer) -> int | None:

@@ -111,7 +111,7 @@ class Channel:
 
     def drain(self) -> None:
         """Read what a dead peer left behind, its last words; `on_closed` runs at the end of it."""
-        for _ in range(BACKLOG_LIMIT // _READ_BYTES):
+        for __ in range(BACKLOG_LIMIT // _READ_BYTES):
             if not self._open:
                 return
             self._readable()

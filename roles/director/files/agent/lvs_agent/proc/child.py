@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lvs_agent.core.messages import (
     Heartbeat,
+    InstanceOverride,
     InstanceState,
     LogLine,
     Message,
@@ -23,6 +24,7 @@ from lvs_agent.core.messages import (
     Stop,
 )
 from lvs_agent.core.model import Config
+from lvs_agent.core.overrides import Entries
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.config_parts import unpack
 from lvs_agent.proc.loop import Loop
@@ -37,7 +39,9 @@ class Start:
 
     `restarted`: an earlier process of this agent run did the same job and died. `adopt` (ha only):
     the instance states to go on with; empty means to begin in INIT. `pools` (kernel only): what the
-    earlier process said last of its pools.
+    earlier process said last of its pools. `overrides` (kernel only): what operators said of real
+    servers, so that no moment of a restart gives one its weight back. `instance_overrides` (ha
+    only): what they want of instances.
     """
 
     config: Config
@@ -45,6 +49,8 @@ class Start:
     restarted: bool
     adopt: tuple[InstanceState, ...] = ()
     pools: tuple[PoolChange, ...] = ()
+    overrides: Entries = ()
+    instance_overrides: tuple[InstanceOverride, ...] = ()
 
 
 class Child:

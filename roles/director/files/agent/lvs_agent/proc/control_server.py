@@ -14,7 +14,7 @@ from lvs_agent.adapters.control_socket import Peer, peer_of
 from lvs_agent.core.control import (
     REQUEST_BYTES_LIMIT,
     Refusal,
-    Verb,
+    Request,
     decode_request,
     failure,
     may,
@@ -69,8 +69,8 @@ class Client:
         request = decode_request(bytes(line))
         if isinstance(request, Refusal):
             self.reply(failure(request.error))
-        elif not may(request, uid=self.peer.uid, agent_uid=self._server.agent_uid):
-            self.reply(failure(f"{request} is only for root and the agent's own user"))
+        elif not may(request.verb, uid=self.peer.uid, agent_uid=self._server.agent_uid):
+            self.reply(failure(f"{request.verb} is only for root and the agent's own user"))
         else:
             self._server.serve(request, self)
 
@@ -127,14 +127,14 @@ class Client:
 
 
 class ControlServer:
-    """Accepts and bounds; `serve(verb, client)` answers."""
+    """Accepts and bounds; `serve(request, client)` answers."""
 
     def __init__(
         self,
         loop: Loop,
         listener: socket.socket,
         agent_uid: int,
-        serve: Callable[[Verb, Client], None],
+        serve: Callable[[Request, Client], None],
     ) -> None:
         self.loop = loop
         self.agent_uid = agent_uid
@@ -145,7 +145,7 @@ class ControlServer:
         loop.call_at(loop.now_ns() + _SWEEP_NS, self._sweep)
 
     def _acceptable(self) -> None:
-        for _ in range(_ACCEPTS_PER_TURN):
+        for __ in range(_ACCEPTS_PER_TURN):
             try:
                 connection, _address = self._listener.accept()
             except BlockingIOError:

@@ -23,10 +23,12 @@ from lvs_agent.core.events import (
 from lvs_agent.core.messages import (
     AddressesLost,
     HoldApplied,
+    InstanceOverride,
     LinkState,
     Message,
     ProcessDied,
     ProcessRestarted,
+    StepDown,
     TrackerState,
 )
 from lvs_agent.core.model import Config
@@ -70,7 +72,7 @@ class Ha(Child):
         )
         self._stopping = False
         # The greatest of some: being interrupted while reading makes one too small.
-        self._asleep_ns = max(asleep_ns() for _ in range(3))
+        self._asleep_ns = max(asleep_ns() for __ in range(3))
         now_ns = loop.now_ns()
         self._stack = VrrpStack(
             start.config,
@@ -80,6 +82,8 @@ class Ha(Child):
             restarted=start.restarted,
         )
         self._match_stack()
+        for override in start.instance_overrides:
+            self._do(self._stack.override(override, now_ns))
         self._arm_all()  # a start may be delayed
 
     # Configuration.
@@ -114,6 +118,15 @@ class Ha(Child):
             case ProcessDied(name="kernel") | ProcessRestarted(name="kernel"):
                 if not self._stopping:
                     self._feed_all(message)
+            case InstanceOverride():
+                self._do(self._stack.override(message, self.loop.now_ns()))
+            case StepDown(instance=name):
+                if name in self._routers:
+                    self._note_clock_gap()
+                    # Nobody resigns for a master whose advert is already here.
+                    for sibling in self._stack.siblings(name):
+                        self._wire.drain(sibling)
+                self._do(self._stack.step_down(message, self.loop.now_ns()))
             case _:
                 pass  # of another process: what the track process said last stands
 
@@ -204,7 +217,7 @@ class Ha(Child):
         now_ns = self.loop.now_ns()
         for name, action in outputs:
             self._executor.do(name, action, now_ns)
-        for name in {name for name, _ in outputs}:
+        for name in {name for name, __ in outputs}:
             if name in self._stack.routers:
                 self._arm(name)
 

@@ -16,6 +16,7 @@ from lvs_agent.core.messages import (
     InstanceEvent,
     InstanceState,
     LogLine,
+    MasterHeard,
     Message,
 )
 from lvs_agent.core.vrrp.fsm import VirtualRouter
@@ -69,7 +70,7 @@ class Executor:
             case InstanceState() | GroupState():
                 self._to_supervisor(action)
                 self._log_transition(name, action)
-            case InstanceEvent():
+            case InstanceEvent() | MasterHeard():
                 self._to_supervisor(action)
             case LogLine(level=level, text=text):
                 self._log_limited(name, level, text)

@@ -134,7 +134,7 @@ class Ports:
             return
         for family in list(port.claims):
             self._close_claims(port.claims.pop(family))
-        for family in {family for family, _ in need.claims}:
+        for family in {family for family, __ in need.claims}:
             addresses = (address for of, address in need.claims if of == family)
             program = filters.claims(family, addresses)
             claims = port.claims[family] = ClaimListener(interface, family, program)
@@ -177,7 +177,7 @@ class Ports:
 
     def _readable(self, interface: str, kind: _Kind, limit: int) -> None:
         rejected = 0
-        for _ in range(limit):
+        for __ in range(limit):
             # Looked up each time: what a datagram leads to may close the socket.
             port = self._ports.get(interface)
             listener = None if port is None else port.listeners.get(kind)
@@ -210,7 +210,7 @@ class Ports:
             listener.socket.filter(_program(kind, port.need, listener.guard))
 
     def _hear(self, interface: str, family: int) -> None:
-        for _ in range(_TURN_LIMIT):
+        for __ in range(_TURN_LIMIT):
             port = self._ports.get(interface)
             claims = None if port is None else port.claims.get(family)
             frame = None if claims is None else claims.receive()

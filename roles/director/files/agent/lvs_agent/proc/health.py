@@ -203,7 +203,7 @@ class Health(Child):
     def _start_due(self) -> None:
         """Start what is due, a portion at a time; what has to wait is tried at the next tick."""
         now_ns = self.loop.now_ns()
-        for _ in range(STARTS_AT_ONCE):
+        for __ in range(STARTS_AT_ONCE):
             if len(self._engine) >= self._limit:
                 return
             job = self._queue.pop_due(now_ns)

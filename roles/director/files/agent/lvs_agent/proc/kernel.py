@@ -18,6 +18,8 @@ from lvs_agent.core.messages import (
     Hold,
     HoldApplied,
     Message,
+    OverridesOrder,
+    OverridesReport,
     ProcessDied,
     ProcessRestarted,
     StatusRequest,
@@ -84,6 +86,7 @@ class Kernel(Child):
             owned=before.services,
             restarted=start.restarted,
             adopt=start.pools,
+            overrides=start.overrides,
             tell=self.supervisor.send,
         )
         self._suspend = SuspendTeller(
@@ -153,8 +156,16 @@ class Kernel(Child):
                 self._suspend.repeat()  # its last verdicts are held, and it repeats them
             case ProcessDied() | ProcessRestarted():
                 pass
+            case OverridesOrder():
+                self._overrides(message)
             case _:
                 self.log("error", f"the supervisor sent {type(message).__name__}; ignored")
+
+    def _overrides(self, order: OverridesOrder) -> None:
+        present = {address.address for address in self._keepers.host.host.addresses()}
+        found = self._ipvs.order(order, present)
+        report = json.dumps(found, separators=(",", ":")).encode()
+        self.supervisor.send(OverridesReport(request_id=order.request_id, report=report))
 
     # ha is dead, or not heard of
 

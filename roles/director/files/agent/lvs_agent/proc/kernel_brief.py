@@ -10,7 +10,8 @@ from typing import Any
 
 Row = dict[str, Any]
 
-# Of all virtual servers together: real servers that are up, and others.
+# Of all virtual servers together: real servers that are up, and others (also those that an operator
+# has said something of).
 WELL_LIMIT = 200
 OTHERS_LIMIT = 1000
 
@@ -48,7 +49,7 @@ class Brief:
         }
 
     def _is_kept(self, real_server: Row) -> bool:
-        if real_server["up"]:
+        if real_server["up"] and not real_server.get("override"):
             self._well_left -= 1
             kept = self._well_left >= 0
         else:

@@ -9,7 +9,7 @@ middle of ten thousand changes waits a few milliseconds, not for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from lvs_agent.adapters.ipvs_answers import Counters
@@ -24,10 +24,12 @@ from lvs_agent.core.ipvs.model import (
     ServiceSettings,
 )
 from lvs_agent.core.ipvs.text import describe
-from lvs_agent.core.messages import PoolChange, Verdict
+from lvs_agent.core.messages import OverridesOrder, PoolChange, Verdict
 from lvs_agent.core.model import Config, VirtualServer
+from lvs_agent.core.overrides import Entries, decode
 from lvs_agent.core.pools import Pools
 from lvs_agent.core.quorum import desired_service
+from lvs_agent.proc import kernel_orders
 from lvs_agent.proc.kernel_report import service_report
 from lvs_agent.proc.loop import Loop, Timer
 
@@ -55,7 +57,7 @@ class Drift:
 class IpvsKeeper:
     """`owned`: services of an earlier configuration or process, to be removed when not desired;
     `on_removed` runs when that happened to some of them. `adopt`: what that process said last of
-    its pools; `tell` passes on what is new of them."""
+    its pools; `overrides`: what operators said; `tell` passes on what is new of the pools."""
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class IpvsKeeper:
         owned: Iterable[ServiceKey],
         restarted: bool,
         adopt: Iterable[PoolChange],
+        overrides: Entries,
         tell: Callable[[PoolChange], None],
     ) -> None:
         self._loop = loop
@@ -75,7 +78,7 @@ class IpvsKeeper:
         self._on_removed = on_removed
         self._ipvs = Ipvs()
         self._tell = tell
-        self._pools = Pools(config, generation, adopt=adopt)
+        self._pools = Pools(config, generation, adopt=adopt, overrides=overrides)
         self._servers: dict[ServiceKey, VirtualServer] = {}
         self._owned: set[ServiceKey] = set(owned)
         self._known: dict[ServiceKey, Service] = {}
@@ -146,6 +149,42 @@ class IpvsKeeper:
             self._tell(standing)
         self._mark(self._servers)
         self._mark(sorted(self._owned - self._servers.keys()))
+
+    def order(self, order: OverridesOrder, present: Container[str]) -> dict[str, object]:
+        """Go by an operator's order, or only look what would become of it; `kernel_orders.report`
+        with the connections. `present`: the addresses of the host."""
+        overrides, wrong = self._pools.overrides, None
+        if order.overrides:
+            overrides, wrong = decode(order.overrides)
+        assert wrong is None, wrong  # the supervisor encoded them
+        if order.in_force:
+            self._pools.override(overrides)
+        if self._frozen:
+            return {"error": self._trouble or "the kernel process has just been restarted"}
+        self._settle()
+        if self._work is not None and order.in_force:
+            self._work.cancel()
+            self._slice()  # at once: the report is to be true when somebody reads it
+        now_ns = self._loop.now_ns()
+        places = kernel_orders.places_of(order.places)
+        found = kernel_orders.report(self._pools, self._servers, places, overrides, now_ns)
+        touched = {identity: self._servers.get(identity) for identity, __ in places}
+        servers = [server for server in touched.values() if server is not None]
+        keys = [key for server in servers for key in server.services]
+        self._refresh(keys)
+        kernel_orders.add_connections(found["places"], servers, present, self._connections)
+        found["refused"] = [self._refused[key] for key in keys if key in self._refused]
+        return found | {"trouble": self._trouble}
+
+    def _connections(self, server: VirtualServer, endpoint: Endpoint) -> tuple[int, int]:
+        """Active and inactive ones of a real server, as they were last read."""
+        active = inactive = 0
+        for key in server.services:
+            __, per_destination = self._counters.get(key, (None, {}))
+            there = Endpoint(endpoint.address, endpoint.port or key.port)
+            its = per_destination.get(there, Counters())
+            active, inactive = active + (its.active or 0), inactive + (its.inactive or 0)
+        return active, inactive
 
     @property
     def owned(self) -> frozenset[ServiceKey]:
@@ -351,20 +390,29 @@ class IpvsKeeper:
             for n, refusal in refusals.items()
         ]
 
+    def _refresh(self, keys: Iterable[ServiceKey]) -> None:
+        """Read `keys` again, if that takes no time; else the audit's word has to do."""
+        wanted = [key for key in keys if key in self._known]
+        size = sum(len(self._known[key].pool) for key in wanted)
+        if not self._loaded or not wanted or size > FRESH_DESTINATIONS_LIMIT:
+            return
+        try:
+            states = self._ipvs.read(wanted)
+        except (IpvsMissing, OSError) as error:
+            self._in_trouble(error)
+            return
+        self._note_counters(states)
+        for key in wanted:
+            del self._known[key]
+        self._known.update({key: state.service for key, state in states.items()})
+
     def _note_counters(self, states: dict[ServiceKey, ServiceState]) -> None:
         for key, state in states.items():
             self._counters[key] = state.counters, state.destination_counters
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Services, destinations and verdicts for the status; each as it is when its turn comes."""
-        size = sum(len(service.pool) for service in self._known.values())
-        if self._loaded and size <= FRESH_DESTINATIONS_LIMIT and self._known:
-            try:
-                states = self._ipvs.read(self._known)
-                self._note_counters(states)
-                self._known = {key: state.service for key, state in states.items()}
-            except (IpvsMissing, OSError) as error:
-                self._in_trouble(error)
+        self._refresh(tuple(self._known))
         for key, server in tuple(self._servers.items()):
             pool = None
             if key == server.identity:

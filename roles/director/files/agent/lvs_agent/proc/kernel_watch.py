@@ -72,7 +72,7 @@ class HostWatcher:
 
     def catch_up(self) -> None:
         """Bring the picture up to date, however much there is to read."""
-        for _ in range(_ROUNDS):
+        for __ in range(_ROUNDS):
             if self.absorb():
                 return
         self.refresh()
@@ -91,7 +91,7 @@ class HostWatcher:
 
     def settle(self) -> None:
         """Tell of the changes so far, and of those that the keepers make because of them."""
-        for _ in range(_ROUNDS):
+        for __ in range(_ROUNDS):
             changes = self.host.take_changes()
             if not changes:
                 return

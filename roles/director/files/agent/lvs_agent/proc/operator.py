@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 from lvs_agent.config import ConfigError, ConfigRejected
-from lvs_agent.core.control import Verb, failure, success, success_raw
+from lvs_agent.core.control import Request, Verb, failure, success, success_raw
 from lvs_agent.core.life import ProcessState
 from lvs_agent.core.supervise import STOPPING, Stage
 from lvs_agent.proc import configuration
@@ -45,9 +45,10 @@ class Operator:
         self._queued: list[Answer] = []
         self._status_line = ""
 
-    def serve(self, verb: Verb, client: Client) -> None:
+    def serve(self, request: Request, client: Client) -> None:
         """Answer one request, now or when the children have answered."""
         supervisor = self._supervisor
+        verb = request.verb
         match verb:
             case Verb.PING:
                 client.reply(success({"pid": os.getpid(), "stage": supervisor.supervision.stage}))
@@ -59,8 +60,22 @@ class Operator:
                 client.reply(success_raw(text.encode()))
             case Verb.RELOAD:
                 self.reload(client.reply)
+            case Verb.REAL_SERVER | Verb.SET_REAL_SERVER:
+                supervisor.orders.serve(request.arguments, client.reply)
+            case Verb.OVERRIDES:
+                client.reply(success(supervisor.overrides.listing()))
+            case Verb.FAILOVER:
+                self._failover(request, client)
             case _:
                 assert_never(verb)
+
+    def _failover(self, request: Request, client: Client) -> None:
+        supervision = self._supervisor.supervision
+        if supervision.stage in STOPPING or supervision.reloading:
+            doing = "reloading" if supervision.reloading else "stopping"
+            client.reply(failure(f"the agent is {doing}; try again"))
+            return
+        self._supervisor.instance_overrides.serve(request.arguments, client.reply)
 
     # Status.
 
@@ -118,11 +133,12 @@ class Operator:
             )
         if self._unconfirmed:
             warnings.append(f"the last reload is not confirmed by {', '.join(self._unconfirmed)}")
+        warnings += self._supervisor.instance_overrides.warnings()
         for name, life in self._supervisor.supervision.lives.items():
             if life.state is not ProcessState.RUNNING:
                 times = f" (failed {life.failures_in_a_row} times)" * (life.failures_in_a_row > 0)
                 warnings.append(f"process {name} is {life.state}{times}")
-        return warnings
+        return warnings + self._supervisor.overrides.warnings()
 
     # Reload.
 
@@ -152,7 +168,7 @@ class Operator:
             self._reject(rejection.errors, answer)
             return
         self._rejected = None
-        supervisor.loaded = loaded
+        before, supervisor.loaded = supervisor.loaded.config, loaded
         if not changed:
             self._reloaded((answer,), changed=False)
             return
@@ -164,6 +180,8 @@ class Operator:
         )
         supervisor.journal.write("info", f"applying configuration {supervision.generation}")
         supervisor.execute(actions)
+        supervisor.overrides.reconfigured()
+        supervisor.instance_overrides.reconfigured(before)
 
     def _reject(self, errors: tuple[ConfigError, ...], answer: Answer) -> None:
         supervisor = self._supervisor

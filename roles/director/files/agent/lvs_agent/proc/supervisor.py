@@ -25,7 +25,14 @@ from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
 from lvs_agent.adapters.signals import SignalQueue
-from lvs_agent.core.messages import LogLine, Message, StatusReply
+from lvs_agent.core.messages import (
+    InstanceState,
+    LogLine,
+    MasterHeard,
+    Message,
+    OverridesReport,
+    StatusReply,
+)
 from lvs_agent.core.orders import (
     Abort,
     Action,
@@ -53,8 +60,11 @@ from lvs_agent.proc.config_parts import part
 from lvs_agent.proc.configuration import Loaded, advert_ints_ns
 from lvs_agent.proc.control_server import ControlServer
 from lvs_agent.proc.fork import Forked, Room, fork, reap
+from lvs_agent.proc.instance_overrides import InstanceOverrides
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.operator import Operator
+from lvs_agent.proc.override_book import OverrideBook
+from lvs_agent.proc.server_orders import ServerOrders
 from lvs_agent.proc.status import StatusBoard
 
 CAPABILITIES = {
@@ -85,10 +95,11 @@ class Mains:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where the supervisor works; `config_path` None: there is no file to reload."""
+    """Where the supervisor works; what is in `state_directory` survives a boot."""
 
     config_path: str
     runtime_directory: Path
+    state_directory: Path
     environment: dict[str, str]
 
 
@@ -111,7 +122,10 @@ class Supervisor:
         self.boards = {
             brief: StatusBoard(self.loop, self.tell, brief=brief) for brief in (False, True)
         }
+        self.instance_overrides = InstanceOverrides(self)
         self.operator = Operator(self)
+        self.overrides = OverrideBook(self, settings.state_directory)
+        self.orders = ServerOrders(self, self.overrides)
         self._mains = mains
         self._children: dict[str, _ChildProcess] = {}
         self._exit_status = 0
@@ -128,11 +142,13 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # children share these pages; a collection would write into all of them
         self.loop.add_reader(self._signals.fileno(), self._signalled)
+        self.instance_overrides.keep_looking()
         now_ns = self.loop.now_ns()
         self.execute(self.supervision.begin(now_ns))
         self.loop.call_at(now_ns + TICK_NS, self._tick)
         self._feed_watchdog()
         self.operator.keep_status_line()
+        self.overrides.keep_looking()
         self.loop.run()
         self._control.close()
         control_socket.remove(self.settings.runtime_directory)
@@ -211,6 +227,8 @@ class Supervisor:
             restarted=action.restarted,
             adopt=action.adopt,
             pools=action.pools,
+            overrides=self.overrides.entries if name == KERNEL else (),
+            instance_overrides=self.instance_overrides.for_birth() if name == HA else (),
         )
         main = getattr(self._mains, name)
         kept = {theirs.fileno(), self._lock, *(end.fileno() for end in peers)}
@@ -239,8 +257,12 @@ class Supervisor:
                 self.journal.write(level, f"{name}: {text}")
             case StatusReply():
                 self.boards[message.brief].replied(name, message)
+            case OverridesReport() if name == KERNEL:
+                self.orders.said(message)
             case _:
                 self.execute(self.supervision.said(name, message, self.loop.now_ns()))
+                if isinstance(message, InstanceState | MasterHeard):
+                    self.instance_overrides.look()
 
     def _channel_lost(self, name: str, reason: str) -> None:
         self.execute(self.supervision.channel_lost(name, reason, self.loop.now_ns()))
@@ -298,6 +320,7 @@ class Supervisor:
     def stop(self) -> None:
         """Begin the stop sequence."""
         self.notifier.send("STOPPING=1", "STATUS=handing over and stopping")
+        self.instance_overrides.stopping()
         self.execute(self.supervision.stop(self.loop.now_ns()))
 
     def uptime_s(self, since_ns: int) -> float:
@@ -321,7 +344,7 @@ def _drain(end: socket.socket) -> None:
 
     An old HoldApplied could else be taken for the answer to a new Hold.
     """
-    for _ in range(_DRAIN_LIMIT):
+    for __ in range(_DRAIN_LIMIT):
         try:
             end.recv(_DRAIN_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -15,6 +15,7 @@ from lvs_agent.core.messages import (
     InstanceEvent,
     InstanceState,
     Message,
+    OverrideChange,
     PoolChange,
     ProcessDied,
     ProcessRestarted,
@@ -110,7 +111,9 @@ class Track(Child):
 
     def handle(self, message: Message) -> None:
         match message:
-            case InstanceState() | GroupState() | InstanceEvent() | Verdict() | PoolChange():
+            case InstanceState() | GroupState() | InstanceEvent():
+                self._notifier.told(message)
+            case Verdict() | PoolChange() | OverrideChange():
                 self._notifier.told(message)
             case ProcessRestarted(name="ha"):
                 self._tell_everything()

@@ -170,7 +170,7 @@ class BfdRunner:
         receiver = self._receivers.get(ipv6)
         if receiver is None:
             return
-        for _ in range(_DRAIN_LIMIT):
+        for __ in range(_DRAIN_LIMIT):
             datagram = receiver.receive()
             if datagram is None:
                 return
@@ -225,7 +225,7 @@ class BfdRunner:
                     self._log_ignored(action.reason, session.instance.neighbor)
                 case Finished():
                     self._drop(session)
-        for session in {session for session, _ in outputs}:
+        for session in {session for session, __ in outputs}:
             self._arm(session)
 
     def _send(self, session: Session, payload: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from lvs_agent.adapters.fifo import FifoWriter
 from lvs_agent.adapters.script import Script, ScriptResult
-from lvs_agent.core.messages import PoolChange, Verdict
+from lvs_agent.core.messages import OverrideChange, PoolChange, Verdict
 from lvs_agent.core.model import Config, Fifo
 from lvs_agent.core.notify import Alert, Line, News, Notifications, Run, RunQueue, Told
 from lvs_agent.core.notify_pools import PoolNotifications
@@ -114,10 +114,10 @@ class Notifier:
 
     # News.
 
-    def told(self, news: News | Verdict | PoolChange) -> None:
+    def told(self, news: News | Verdict | PoolChange | OverrideChange) -> None:
         """Something changed."""
         match news:
-            case Verdict() | PoolChange():
+            case Verdict() | PoolChange() | OverrideChange():
                 self._tell(self._of_pools.told(news))
             case _:
                 self._tell(self._notifications.told(news))

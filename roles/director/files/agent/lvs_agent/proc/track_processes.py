@@ -95,7 +95,7 @@ class ProcessWatcher:
             self._unwatched[name] = self._unwatched.get(name, 0) + 1
 
     def _forget(self, pid: int) -> None:
-        pidfd, _ = self._counted.pop(pid)
+        pidfd, __ = self._counted.pop(pid)
         self._loop.remove_reader(pidfd)
         os.close(pidfd)
 
@@ -106,7 +106,7 @@ class ProcessWatcher:
     def _count(self) -> None:
         now_ns = self._loop.now_ns()
         for name, tracker in self._trackers.items():
-            count = sum(name in who for _, who in self._counted.values())
+            count = sum(name in who for __, who in self._counted.values())
             state = tracker.counted(count + self._unwatched.get(name, 0), now_ns)
             if state is not None:
                 self._on_state(state)

@@ -98,7 +98,7 @@ class Where:
 
 def connection_limit() -> int:
     """Connections allowed at a time by CONNECTION_LIMIT and RLIMIT_NOFILE; at least one."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, __ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return CONNECTION_LIMIT
     return max(1, min(CONNECTION_LIMIT, soft - _RESERVED_DESCRIPTORS))
@@ -199,11 +199,11 @@ class Engine:
         if not self._deadlines or self._deadlines[0][0] > now_ns:
             return
         # Once round: one event for each connection there can be.
-        for _ in range(len(self._exchanges) // _EVENTS_PER_CALL + 1):
+        for __ in range(len(self._exchanges) // _EVENTS_PER_CALL + 1):
             if not self.serve():
                 break
         while self._deadlines and self._deadlines[0][0] <= now_ns:
-            _, _, exchange = heapq.heappop(self._deadlines)
+            __, __, exchange = heapq.heappop(self._deadlines)
             exchange.listed = False
             if exchange.deadline_ns is None:
                 continue

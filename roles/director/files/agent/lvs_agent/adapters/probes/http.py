@@ -121,7 +121,7 @@ class HttpProbe:
 
         A read that is not filled has emptied the socket (epoll(7)), so no second one has to ask.
         """
-        for _ in range(_READS_AT_ONCE):
+        for __ in range(_READS_AT_ONCE):
             data = connection.recv(_READ_BYTES)
             filled = len(data) == _READ_BYTES
             closed = not data or (ended and not filled)

@@ -117,7 +117,7 @@ class Engine:
     def handle(self, session: Session, event: Event, now_ns: int) -> list[Output]:
         """`session.handle`; a session that has finished is forgotten."""
         outputs = [(session, action) for action in session.handle(event, now_ns)]
-        if any(isinstance(action, Finished) for _, action in outputs):
+        if any(isinstance(action, Finished) for __, action in outputs):
             self._forget(session)
         return outputs
 

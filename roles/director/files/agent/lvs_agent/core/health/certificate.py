@@ -29,10 +29,10 @@ def not_after(certificate: bytes) -> datetime | None:
         if fields[:1] == bytes([_VERSION]):
             fields = _element(fields)[2]
         # serialNumber, signature, issuer
-        for _ in range(3):
+        for _field in range(3):
             fields = _element(fields)[2]
         validity = _content(fields, _SEQUENCE)
-        kind, text, _ = _element(_element(validity)[2])
+        kind, text, __ = _element(_element(validity)[2])
         return _time(kind, text)
     except (_Malformed, ValueError, OverflowError):
         return None
@@ -68,7 +68,7 @@ def _element(data: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _content(data: bytes, tag: int) -> bytes:
-    found, content, _ = _element(data)
+    found, content, __ = _element(data)
     if found != tag:
         raise _Malformed
     return content

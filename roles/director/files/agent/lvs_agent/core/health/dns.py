@@ -59,7 +59,7 @@ def judge(asked: bytes, data: bytes) -> Result | str:
     """
     if len(data) < _HEADER.size:
         return f"{len(data)} bytes that are no DNS message"
-    number, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
+    number, flags, questions, answers, __, __ = _HEADER.unpack_from(data)
     if number != _HEADER.unpack_from(asked)[0] or not flags & _RESPONSE or flags & _OPCODE:
         return "an answer to another question"
     code = flags & _CODE

@@ -170,9 +170,9 @@ class _Parser:
                 following = loop
             else:
                 end = following
-                for _ in range(most - least):
+                for __ in range(most - least):
                     following = program.branch(part(following), end)
-            for _ in range(least):
+            for __ in range(least):
                 following = part(following)
             return following
 

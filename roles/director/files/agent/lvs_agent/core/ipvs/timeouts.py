@@ -90,4 +90,6 @@ def decode(data: bytes) -> tuple[TimeoutsMade | None, str | None]:
 
 
 def _well(values: list[Any]) -> bool:
-    return len(values) == 3 and all(type(v) is int and 0 < v <= _LONGEST_S for v in values)
+    return len(values) == 3 and all(
+        isinstance(v, int) and not isinstance(v, bool) and 0 < v <= _LONGEST_S for v in values
+    )

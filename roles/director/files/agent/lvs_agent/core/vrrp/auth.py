@@ -64,7 +64,7 @@ def unseal(key: bytes, datagram: bytes) -> Opened | RejectReason:
     # Options of the IP header would be covered one by one (RFC 2402 appendix A); VRRP has none.
     if len(datagram) < body or datagram[0] != 0x45:
         return RejectReason.AUTH_HEADER
-    following, words, _, spi, sequence, icv = _HEADER.unpack_from(datagram, _IP_HEADER_BYTES)
+    following, words, __, spi, sequence, icv = _HEADER.unpack_from(datagram, _IP_HEADER_BYTES)
     source = int.from_bytes(datagram[12:16], "big")
     if following != VRRP_PROTOCOL or words != _LENGTH_WORDS or spi != source:
         return RejectReason.AUTH_HEADER

@@ -26,7 +26,7 @@ from lvs_agent.core.events import (
     TimerExpired,
     Yield,
 )
-from lvs_agent.core.messages import HoldApplied, ProcessDied, ProcessRestarted
+from lvs_agent.core.messages import HoldApplied, ProcessDied, ProcessRestarted, StepDown
 from lvs_agent.core.vrrp.mastership import Mastership
 from lvs_agent.core.vrrp.router import Actions, Heard, State
 from lvs_agent.core.vrrp.timers import OWNER_PRIORITY, seconds
@@ -127,26 +127,18 @@ class VirtualRouter(Mastership):
         self._set_timer(self._patience_ns, now_ns)
         return news
 
-    @property
-    def _patience_ns(self) -> int:
-        """How long silence is listened to, from what was heard last; never less than the skew of
-        our priority, which lets better routers come first."""
-        if self._heard_out:
-            return self.master_interval_ns + self.skew_ns
-        return self.skew_ns if self._heard is Heard.RESIGNED else self.master_down_ns
-
     def _note_master(self, event: AdvertReceived) -> Actions:
         master = (event.source, event.advert.priority)
         if master == self.master:
             return ()
-        self.master = master
-        return (self._log("info", f"{self.who(master)} is master"),)
+        heard = self._master_heard(*master)
+        return (heard, self._log("info", f"{self.who(master)} is master"))
 
     def _may_preempt(self, now_ns: int) -> bool:
         """Whether an advert of lower priority is to be discarded; the first starts the delay."""
         if self.priority == OWNER_PRIORITY:
             return True
-        if not self.instance.preempt:
+        if not self.preempts:
             return False
         if self._preempt_at_ns is None:
             self._preempt_at_ns = now_ns + self.instance.preempt_delay_ns
@@ -181,6 +173,8 @@ class VirtualRouter(Mastership):
 
     def _why_take_over(self, now_ns: int) -> str:
         silence = seconds(now_ns - self._since_ns)
+        if self._heard is Heard.UNHEEDED:
+            return f"resigned by order, and nobody took over within {silence}"
         if self.master is None:
             return f"no master heard for {silence}"
         match self._heard:
@@ -247,6 +241,7 @@ _FOR_MASTER: dict[type, _Handler] = {
     AnnouncementNeeded: VirtualRouter._ignore,
     AddressClaimed: VirtualRouter._ignore,
     ClockGap: VirtualRouter._ignore,
+    StepDown: VirtualRouter._ignore,
     HoldApplied: VirtualRouter._release_applied,
 }
 _BY_STATE: dict[State, dict[type, _Handler]] = {
@@ -282,6 +277,7 @@ _BY_STATE: dict[State, dict[type, _Handler]] = {
         Reconfigured: VirtualRouter._reconfigure_master,
         PriorityChanged: VirtualRouter._master_priority,
         Yield: VirtualRouter._yield,
+        StepDown: VirtualRouter._step_down,
     },
     State.FAULT: _FOR_MASTER
     | {

@@ -105,7 +105,7 @@ class Need:
     @property
     def listen(self) -> frozenset[int]:
         """The families that adverts are received of."""
-        return self.unicast | {family for family, _ in self.groups}
+        return self.unicast | {family for family, __ in self.groups}
 
 
 def needs(instances: Iterable[VrrpInstance]) -> dict[str, Need]:

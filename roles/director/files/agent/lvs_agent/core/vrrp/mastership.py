@@ -18,9 +18,9 @@ from lvs_agent.core.events import (
     TimerExpired,
     Yield,
 )
-from lvs_agent.core.messages import HoldApplied, ProcessDied
+from lvs_agent.core.messages import HoldApplied, ProcessDied, StepDown
 from lvs_agent.core.model import VrrpInstance
-from lvs_agent.core.vrrp.router import Actions, Router, State
+from lvs_agent.core.vrrp.router import Actions, Heard, Router, State
 from lvs_agent.core.vrrp.timers import OWNER_PRIORITY, hold_limit_ns, seconds
 
 # After losing adverts the addresses are announced again at most this often: the neighbours'
@@ -50,7 +50,7 @@ class Mastership(Router):
             # keepalived does so with higher_prio_send_advert; the RFCs do not know it.
             return (*self._advert(now_ns), *self._lose(event, "advertises", now_ns))
         self.statistics.losing_adverts += 1
-        if self._stood_still(now_ns) and not self.instance.preempt and ours != OWNER_PRIORITY:
+        if self._stood_still(now_ns) and not self.preempts and ours != OWNER_PRIORITY:
             # Another took over while this process stood still: with nopreempt it keeps its place.
             return self._lose(event, "took over while we stood still and advertises", now_ns)
         if self._is_parting(event.source, now_ns):
@@ -78,8 +78,8 @@ class Mastership(Router):
             reason += "; of equals the higher address wins"
         self.master_interval_ns = advert.advert_int_ns
         backup = self._become_backup(reason, now_ns)
-        self.master = (event.source, advert.priority)
-        return (self._hold(False, now_ns), StopAnnouncing(), *backup)
+        heard = self._master_heard(event.source, advert.priority)
+        return (self._hold(False, now_ns), StopAnnouncing(), *backup, heard)
 
     def _is_parting(self, source: int, now_ns: int) -> bool:
         """Whether it is the last word of the master that this takeover has just overtaken."""
@@ -187,7 +187,7 @@ class Mastership(Router):
         whom our next advert would make yield, so this router listens first, as after a start.
         """
         self._last_advert_ns -= event.gap_ns
-        nopreempt = not self.instance.preempt and self.priority != OWNER_PRIORITY
+        nopreempt = not self.preempts and self.priority != OWNER_PRIORITY
         if nopreempt and self._stood_still(now_ns):
             self.statistics.standstills += 1
             reason = f"this host slept for {seconds(event.gap_ns)}; another may be master by now"
@@ -272,6 +272,13 @@ class Mastership(Router):
         self.statistics.group_yields += 1
         resigned = self._resign(State.BACKUP, event.reason, now_ns)
         self._set_timer(self.master_down_ns, now_ns)
+        return resigned
+
+    def _step_down(self, event: StepDown, now_ns: int) -> Actions:
+        """By order of an operator; but the addresses are not to be nobody's because of it."""
+        resigned = self._resign(State.BACKUP, event.reason, now_ns)
+        self._heard = Heard.UNHEEDED
+        self._set_timer(self._patience_ns, now_ns)
         return resigned
 
 

@@ -110,7 +110,7 @@ def decode_claim(frame: bytes) -> Claim | None:
     """Who says that he has which address: ARP, or a Neighbor Advertisement; None: anything else."""
     if len(frame) < _ETHERNET.size:
         return None
-    _, sender_mac, ethertype = _ETHERNET.unpack_from(frame)
+    __, sender_mac, ethertype = _ETHERNET.unpack_from(frame)
     if ethertype == ETHERTYPE_ARP:
         return _decode_arp(frame)
     if ethertype == ETHERTYPE_IPV6:
@@ -123,7 +123,7 @@ def _decode_arp(frame: bytes) -> Claim | None:
     whose sender is 0.0.0.0, claims nothing."""
     if len(frame) < _ETHERNET.size + _ARP.size:
         return None
-    hardware, protocol, hardware_bytes, protocol_bytes, _, mac, sender, _, _ = _ARP.unpack_from(
+    hardware, protocol, hardware_bytes, protocol_bytes, __, mac, sender, __, __ = _ARP.unpack_from(
         frame, _ETHERNET.size
     )
     kind = (hardware, protocol, hardware_bytes, protocol_bytes)
@@ -137,8 +137,8 @@ def _decode_advertisement(frame: bytes, sender_mac: bytes) -> Claim | None:
     at = _ETHERNET.size + _IPV6.size
     if len(frame) < at + _SOLICITATION.size:
         return None
-    first, _, following, hop_limit, _, _ = _IPV6.unpack_from(frame, _ETHERNET.size)
-    kind, _, _, _, target = _SOLICITATION.unpack_from(frame, at)
+    first, __, following, hop_limit, __, __ = _IPV6.unpack_from(frame, _ETHERNET.size)
+    kind, __, __, __, target = _SOLICITATION.unpack_from(frame, at)
     expected = (6, ICMPV6, 255, NEIGHBOR_ADVERTISEMENT)
     if (first >> 28, following, hop_limit, kind) != expected:
         return None

@@ -111,7 +111,7 @@ def decode(message: bytes, source: int, destination: int, family: int = 4) -> Ad
     """The advert in an IP payload of any content, or why it is none."""
     if len(message) < _HEADER.size:
         return RejectReason.TRUNCATED
-    version_type, vrid, priority, count, interval, _ = _HEADER.unpack_from(message)
+    version_type, vrid, priority, count, interval, __ = _HEADER.unpack_from(message)
     version = version_type >> 4
     # Version 2 is a protocol of IPv4 alone (RFC 3768).
     if version != 3 and (version != 2 or family != 4):
@@ -230,7 +230,9 @@ def decode_datagram(datagram: bytes) -> IpPayload | None:
         return None
     if datagram[0] >> 4 == 6:
         return _decode_ipv6(datagram)
-    first, _, total, _, _, ttl, protocol, _, source, destination = _IP_HEADER.unpack_from(datagram)
+    first, __, total, __, __, ttl, protocol, __, source, destination = _IP_HEADER.unpack_from(
+        datagram
+    )
     header = (first & 0x0F) * 4
     if first >> 4 != 4 or header < _IP_HEADER_BYTES or not header <= total <= len(datagram):
         return None
@@ -246,7 +248,7 @@ def decode_datagram(datagram: bytes) -> IpPayload | None:
 def _decode_ipv6(datagram: bytes) -> IpPayload | None:
     if len(datagram) < _IPV6_HEADER_BYTES:
         return None
-    _, length, protocol, hop_limit, source, destination = _IPV6_HEADER.unpack_from(datagram)
+    __, length, protocol, hop_limit, source, destination = _IPV6_HEADER.unpack_from(datagram)
     end = _IPV6_HEADER_BYTES + length
     if len(datagram) < end:
         return None

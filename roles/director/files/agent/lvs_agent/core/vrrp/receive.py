@@ -131,7 +131,7 @@ class Receiver:
         return first, RejectReason.NOT_A_PEER if strange else None
 
     def _of_other_group(self, vrid: int) -> Expectation | None:
-        return next((each for (own, _), each in self._multicast.items() if own == vrid), None)
+        return next((each for (own, __), each in self._multicast.items() if own == vrid), None)
 
     def _reject(self, reason: RejectReason, source: int, known: Expectation | None) -> Rejected:
         if known is None:

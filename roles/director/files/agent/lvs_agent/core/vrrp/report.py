@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from lvs_agent.core.messages import InstanceOverride
+from lvs_agent.core.overrides_vrrp import as_report
 from lvs_agent.core.vrrp.groups import Coordinator
 from lvs_agent.core.vrrp.packet import MAX_ADDRESSES, MAX_ADDRESSES_6, SECOND_NS
 from lvs_agent.core.vrrp.router import Router, State
@@ -22,6 +24,8 @@ def instance_report(
     waiting: Sequence[str],
     group: str | None,
     now_ns: int,
+    *,
+    override: InstanceOverride | None = None,
 ) -> dict[str, object]:
     """One entry of "instances". `waiting`: what keeps it from leaving INIT."""
     instance, transition = router.instance, router.transition
@@ -44,6 +48,7 @@ def instance_report(
         "priority": router.priority,
         "base_priority": instance.priority,
         "weights": list(standing.weights),
+        "hold": None if override is None else as_report(override),
         "preempt": instance.preempt,
         "preempt_delay_s": _seconds(instance.preempt_delay_ns),
         "addresses": [f"{each.address}/{each.prefix_length}" for each in instance.addresses],

@@ -12,7 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from lvs_agent.core.actions import Action, SendAdvert, StopAnnouncing
-from lvs_agent.core.messages import Hold, InstanceEvent, InstanceState, LogLine
+from lvs_agent.core.messages import Hold, InstanceEvent, InstanceState, LogLine, MasterHeard
 from lvs_agent.core.model import VrrpInstance
 from lvs_agent.core.vrrp.dual_active import DualActive
 from lvs_agent.core.vrrp.statistics import Statistics, Transition
@@ -22,6 +22,7 @@ from lvs_agent.core.vrrp.timers import (
     master_down_ns,
     next_retry_ns,
     skew_ns,
+    unheeded_ns,
 )
 
 Actions = tuple[Action, ...]
@@ -43,9 +44,11 @@ class State(StrEnum):
 
 
 class Heard(StrEnum):
-    """What became of the last advert heard as BACKUP."""
+    """What became of the last advert heard as BACKUP; UNHEEDED: none came since we resigned by
+    order."""
 
     NOTHING = "nothing"
+    UNHEEDED = "unheeded"
     ACCEPTED = "accepted"
     DISCARDED = "discarded"
     RESIGNED = "resigned"
@@ -63,6 +66,7 @@ class Router:
         self.instance = instance
         self.priority = instance.priority
         self.grouped = False
+        self.overridden = False
         self.wish: str | None = None
         self.statistics = Statistics()
         self.dual_active = DualActive()
@@ -140,6 +144,20 @@ class Router:
         """Master_Down_Interval, likewise."""
         return self._down_ns(self.master_interval_ns)
 
+    @property
+    def _patience_ns(self) -> int:
+        """How long silence is listened to, from what was heard last; never less than the skew of
+        our priority, which lets better routers come first."""
+        if self._heard_out:
+            return self.master_interval_ns + self.skew_ns
+        match self._heard:
+            case Heard.RESIGNED:
+                return self.skew_ns
+            case Heard.UNHEEDED:
+                return unheeded_ns(self.instance.version, self.master_interval_ns)
+            case _:
+                return self.master_down_ns
+
     def _down_ns(self, interval_ns: int) -> int:
         instance = self.instance
         return master_down_ns(
@@ -156,6 +174,22 @@ class Router:
         if not grouped and self.wish is not None:
             self.wish = None
             self._set_timer(self.master_down_ns, now_ns)
+
+    def set_overridden(self, overridden: bool, now_ns: int) -> None:
+        """Whether an operator wants this router not to overtake anybody (`core/overrides_vrrp.py`).
+
+        One that was about to preempt waits for the master as if that one's last advert had counted.
+        """
+        if overridden and not self.overridden and self._heard is Heard.DISCARDED:
+            self._heard = Heard.ACCEPTED
+            self._preempt_at_ns = self.wish = None
+            self._set_timer(self.master_down_ns, now_ns)
+        self.overridden = overridden
+
+    @property
+    def preempts(self) -> bool:
+        """Whether a master of lower priority is to be overtaken. (An owner always does.)"""
+        return self.instance.preempt and not self.overridden
 
     def who(self, router: tuple[int, int]) -> str:
         """(address, priority) for people."""
@@ -278,6 +312,11 @@ class Router:
         self._retry_ns = next_retry_ns(self._retry_ns)
         self._set_timer(self._retry_ns, now_ns)
         return actions
+
+    def _master_heard(self, source: int, priority: int) -> MasterHeard:
+        self.master = (source, priority)
+        address = self.address_text(source)
+        return MasterHeard(instance=self.instance.name, address=address, priority=priority)
 
     def _event(self, event: str, reason: str) -> InstanceEvent:
         return InstanceEvent(

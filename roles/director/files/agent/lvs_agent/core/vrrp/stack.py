@@ -24,13 +24,20 @@ from lvs_agent.core.events import (
     TimerExpired,
 )
 from lvs_agent.core.instances import former_names
-from lvs_agent.core.messages import InstanceEvent, LinkState, TrackerState
+from lvs_agent.core.messages import (
+    InstanceEvent,
+    InstanceOverride,
+    LinkState,
+    StepDown,
+    TrackerState,
+)
 from lvs_agent.core.model import Config, VrrpInstance
+from lvs_agent.core.overrides_vrrp import OverrideState, strongest
 from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.groups import Coordinator
 from lvs_agent.core.vrrp.report import group_report, instance_report
 from lvs_agent.core.vrrp.router import State
-from lvs_agent.core.vrrp.timers import seconds
+from lvs_agent.core.vrrp.timers import OWNER_PRIORITY, seconds
 from lvs_agent.core.vrrp.unit import Condition, Unit
 
 Outputs = tuple[tuple[str, Action], ...]
@@ -117,7 +124,9 @@ class VrrpStack:
             self._feed(unit, event, now_ns)
             if unit.concern != before:
                 self._settle(unit.group, now_ns)
-            elif any(isinstance(action, Announce) and action.repeat for _, action in self._outputs):
+            elif any(
+                isinstance(action, Announce) and action.repeat for __, action in self._outputs
+            ):
                 self._announce_siblings(unit, unit.group, now_ns)
         return self._take()
 
@@ -144,6 +153,39 @@ class VrrpStack:
         self._trackers[key] = state
         self._refresh(now_ns)
         return self._take()
+
+    # What operators want.
+
+    def override(self, override: InstanceOverride, now_ns: int) -> Outputs:
+        """An operator gives the instance away, holds it, or leaves it to elections again.
+
+        Given away, it has the lowest priority and overtakes nobody: it is master only while nobody
+        else is there. Held, it overtakes nobody. What is said of a member counts for its whole sync
+        group, which could not stay in step otherwise. An owner (priority 255) knows neither.
+        """
+        unit = self._by_name.get(override.instance)
+        if unit is None:
+            return ()
+        unit.override = None if override.state == OverrideState.ORDINARY else override
+        self._refresh(now_ns)
+        return self._take()
+
+    def step_down(self, order: StepDown, now_ns: int) -> Outputs:
+        """Resign by order, with the whole sync group; whoever is not master has nothing to do."""
+        unit = self._by_name.get(order.instance)
+        if unit is None or self._stopping:
+            return ()
+        for each in [unit] if unit.group is None else self._members(unit.group):
+            self._feed(each, order, now_ns)
+        if unit.group is not None:
+            self._settle(unit.group, now_ns)
+        return self._take()
+
+    def _override_in_force(self, unit: Unit) -> InstanceOverride | None:
+        members = [unit] if unit.group is None else self._members(unit.group)
+        if any(each.router.instance.priority == OWNER_PRIORITY for each in members):
+            return None
+        return strongest(each.override for each in members)
 
     # Configuration.
 
@@ -257,6 +299,8 @@ class VrrpStack:
 
     def _judge(self, unit: Unit, now_ns: int) -> None:
         """Look at one instance again; a new priority is told at once."""
+        unit.in_force = self._override_in_force(unit)
+        unit.router.set_overridden(unit.in_force is not None, now_ns)
         found = unit.weigh(unit.router.instance, self._trackers, self._links)
         if found.priority != unit.router.priority:
             changed = PriorityChanged(priority=found.priority, reason=found.reason)
@@ -341,7 +385,14 @@ class VrrpStack:
     def instance_reports(self, now_ns: int) -> list[dict[str, object]]:
         """The part "instances" of the status, in the document's order."""
         return [
-            instance_report(unit.router, unit.standing, unit.waiting, unit.group_name, now_ns)
+            instance_report(
+                unit.router,
+                unit.standing,
+                unit.waiting,
+                unit.group_name,
+                now_ns,
+                override=unit.in_force,
+            )
             for unit in self._units.values()
         ]
 

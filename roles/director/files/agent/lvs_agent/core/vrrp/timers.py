@@ -36,6 +36,17 @@ def master_down_ns(version: int, priority: int, interval_ns: int, adverts: int =
     return adverts * interval_ns + skew_ns(version, priority, interval_ns)
 
 
+def unheeded_ns(version: int, interval_ns: int) -> int:
+    """How long a router that has resigned by order waits for another one's advert.
+
+    The skew of the lowest priority, 1, and a margin for what a slower host needs until its advert
+    is here: a quarter of the interval, at least 50 ms and at most 250 ms. Whoever takes over by the
+    protocol has been heard by then.
+    """
+    margin_ns = min(max(interval_ns // 4, 50_000_000), 250_000_000)
+    return skew_ns(version, 1, interval_ns) + margin_ns
+
+
 def hold_limit_ns(advert_int_ns: int) -> int:
     """How long a master advertises without an acknowledged hold of its addresses."""
     return min(max(advert_int_ns, _HOLD_LEAST_NS), _HOLD_MOST_NS)

@@ -22,7 +22,7 @@ from lvs_agent.core.vrrp.timers import OWNER_PRIORITY
 
 # What one tracker may add or take: more than that is the distance between 1 and 254 anyway.
 _WEIGHT_MOST = 253
-_LOWEST, _HIGHEST = 1, OWNER_PRIORITY - 1
+LOWEST_PRIORITY, _HIGHEST = 1, OWNER_PRIORITY - 1
 
 # By kind and name.
 TrackerStates = Mapping[tuple[str, str], TrackerState]
@@ -79,7 +79,7 @@ def standing(
     priority = instance.priority
     if weights:
         total = priority + sum(effect.weight for effect in weights)
-        priority = min(max(total, _LOWEST), _HIGHEST)
+        priority = min(max(total, LOWEST_PRIORITY), _HIGHEST)
     return Standing(
         priority=priority,
         faults=tuple(effect.fault for effect in effects if effect.fault is not None),

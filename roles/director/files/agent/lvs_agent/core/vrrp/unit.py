@@ -8,15 +8,18 @@ Must never tell the router: the group may have a say in it, so that is the stack
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lvs_agent.core.events import InterfaceDown, InterfaceUp
-from lvs_agent.core.messages import LinkState
+from lvs_agent.core.messages import InstanceOverride, LinkState
 from lvs_agent.core.model import VrrpInstance
+from lvs_agent.core.overrides_vrrp import OverrideState, in_words
 from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.groups import Coordinator
 from lvs_agent.core.vrrp.links import condition
 from lvs_agent.core.vrrp.router import State
-from lvs_agent.core.vrrp.tracking import Standing, TrackerStates, standing
+from lvs_agent.core.vrrp.timers import OWNER_PRIORITY
+from lvs_agent.core.vrrp.tracking import LOWEST_PRIORITY, Standing, TrackerStates, standing
 
 Condition = InterfaceUp | InterfaceDown | None
 
@@ -24,10 +27,20 @@ Condition = InterfaceUp | InterfaceDown | None
 class Unit:
     """`own`: its condition taken by itself; None: it waits for what `waiting` names.
 
-    `told`: the condition that its router was told last.
+    `told`: the condition that its router was told last. `override`: what an operator said of this
+    instance; `in_force`: what counts, which for a member of a sync group may be said of another.
     """
 
-    __slots__ = ("group", "own", "router", "standing", "told", "waiting")
+    __slots__ = (
+        "group",
+        "in_force",
+        "override",
+        "own",
+        "router",
+        "standing",
+        "told",
+        "waiting",
+    )
 
     def __init__(self, router: VirtualRouter) -> None:
         self.router = router
@@ -38,6 +51,8 @@ class Unit:
         self.own: Condition = None
         self.waiting: tuple[str, ...] = ()
         self.told: Condition = None
+        self.override: InstanceOverride | None = None
+        self.in_force: InstanceOverride | None = None
 
     @property
     def name(self) -> str:
@@ -54,8 +69,13 @@ class Unit:
     ) -> Standing:
         """Set and give `standing`, by the settings of `instance`."""
         settings = None if self.group is None else self.group.group
-        self.standing = standing(instance, settings, trackers, links)
-        return self.standing
+        found = standing(instance, settings, trackers, links)
+        override = self.in_force
+        given_away = override is not None and override.state == OverrideState.GIVEN_AWAY
+        if override is not None and given_away and instance.priority != OWNER_PRIORITY:
+            found = replace(found, priority=LOWEST_PRIORITY, weights=(in_words(override),))
+        self.standing = found
+        return found
 
     def judge(self, links: Mapping[str, LinkState], delays: tuple[str, ...]) -> None:
         """Set `own` and `waiting`. `delays` keep an instance in INIT that could begin otherwise.

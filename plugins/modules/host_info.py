@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host of the cluster does: the agent's words, and the kernel's own beside them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: See what a host of the cluster does
+version_added: 0.1.0
+description:
+  - Gathers in one execution what the agent says of itself and, independently of it, what the
+    host's kernel and systemd say. The playbooks C(lvs.cluster.verify) and C(lvs.cluster.report)
+    hold the one against the other.
+  - A host without agent, such as a real server, is told all the same.
+options:
+  socket:
+    description: The agent's control socket.
+    type: path
+    default: /run/lvs-agent/control.sock
+extends_documentation_fragment:
+  - lvs.cluster.attributes.info
+author:
+  - The lvs.cluster developers (@lvs)
+"""
+
+EXAMPLES = r"""
+- name: See what the directors do
+  lvs.cluster.host_info:
+  register: director
+"""
+
+RETURN = r"""
+info:
+  description: What was found.
+  returned: always
+  type: dict
+  contains:
+    status:
+      description: The agent's status as C(lvsctl status) gets it; null if no agent answers.
+      type: dict
+      returned: always
+    error:
+      description: Why no agent answers; empty if one does.
+      type: str
+      returned: always
+    unit:
+      description:
+        - The agent's unit as systemd sees it, with C(load), C(active), C(sub), C(enabled) and
+          C(restarts).
+      type: dict
+      returned: always
+    release:
+      description: Id of the installed release; empty if there is none.
+      type: str
+      returned: always
+    releases:
+      description: Ids of all releases on the host.
+      type: list
+      elements: str
+      returned: always
+    go_back_to:
+      description: Id of the release that C(lvs.cluster.rollback) goes back to; empty if none.
+      type: str
+      returned: always
+    config_sha256:
+      description: Digest of the agent's configuration file; empty if there is none.
+      type: str
+      returned: always
+    addresses:
+      description: Interface to its addresses with prefix length, from C(ip -j address).
+      type: dict
+      returned: always
+      sample: {"eth0": ["172.16.1.9/16", "172.16.1.254/32"]}
+    ipvs:
+      description: The services in the kernel, with C(service), C(scheduler), C(destinations).
+      type: list
+      elements: dict
+      returned: always
+    host:
+      description: C(name), C(kernel), C(os), C(uptime_s) and C(at), the host's time in UTC.
+      type: dict
+      returned: always
+"""
+
+import hashlib
+import json
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lvs.cluster.plugins.module_utils import (
+    _agent,
+    _checkpoint,
+    _host,
+    _ipvs_table,
+)
+
+_UNIT = {
+    "LoadState": "load",
+    "ActiveState": "active",
+    "SubState": "sub",
+    "UnitFileState": "enabled",
+    "NRestarts": "restarts",
+}
+
+
+def status(socket: str) -> tuple[dict[str, Any] | None, str]:
+    """The agent's status, or None and why there is none."""
+    try:
+        return _agent.summary(socket), ""
+    except (_agent.AgentUnreachable, _agent.AgentRefused) as error:
+        return None, str(error)
+
+
+def addresses(module: AnsibleModule) -> dict[str, list[str]]:
+    """Interface -> its addresses. Raises HostError."""
+    output = _host.run(module, [*_host.binary(module, "ip"), "-j", "address"], "ip -j address")
+    return {
+        str(link["ifname"]): [
+            f"{each['local']}/{each['prefixlen']}"
+            for each in link.get("addr_info", [])
+            if "local" in each
+        ]
+        for link in json.loads(output)
+        if "ifname" in link
+    }
+
+
+def unit(module: AnsibleModule) -> dict[str, str]:
+    """The agent's unit. Raises HostError."""
+    command = [*_host.binary(module, "systemctl"), "show", f"--property={','.join(_UNIT)}"]
+    shown = _host.run(module, [*command, _agent.UNIT], f"systemctl show {_agent.UNIT}")
+    pairs = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return {ours: pairs.get(theirs, "") for theirs, ours in _UNIT.items()}
+
+
+def digest(path: str) -> str:
+    """Of a file's bytes; empty if there is none."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def releases(root: str) -> list[str]:
+    """Those on the host, sorted."""
+    try:
+        names = os.listdir(os.path.join(root, "releases"))
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if not name.endswith(".tmp"))
+
+
+def host() -> dict[str, Any]:
+    """The host itself."""
+    system = os.uname()
+    release = _host.read_text("/etc/os-release") or ""
+    names = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
+    return {
+        "name": system.nodename,
+        "kernel": system.release,
+        "os": names.get("PRETTY_NAME", "").strip('"'),
+        "uptime_s": round(time.clock_gettime(time.CLOCK_BOOTTIME)),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={"socket": {"type": "path", "default": _agent.CONTROL_SOCKET}},
+        supports_check_mode=True,
+    )
+    try:
+        said, error = status(module.params["socket"])
+        back = _checkpoint.load(_agent.ROOT, _checkpoint.RELEASE)
+        info = {
+            "status": said,
+            "error": error,
+            "unit": unit(module),
+            "release": _agent.installed_release() or "",
+            "releases": releases(_agent.ROOT),
+            "go_back_to": back.release if back else "",
+            "config_sha256": digest(_agent.CONFIG),
+            "addresses": addresses(module),
+            "ipvs": _ipvs_table.parse(_host.read_text(_ipvs_table.PATH) or ""),
+            "host": host(),
+        }
+    except (_host.HostError, OSError, ValueError) as failure:
+        module.fail_json(msg=str(failure))
+    module.exit_json(changed=False, info=info)
+
+
+if __name__ == "__main__":
+    main()
