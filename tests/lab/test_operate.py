@@ -190,6 +190,7 @@ def test_everything_wrong_is_in_one_message_and_in_the_report(
         reported = cluster.playbook("lvs_dr", *away, *report, name="lvs.cluster.report")
     finally:
         lab.run("drct1", "systemctl enable lvs-agent")
+        lab.run("rs1", "ip address replace 172.16.1.254/32 dev lo")
     assert verified.returncode != 0
     for words in (
         "drct1: the agent does not start at boot",
