@@ -19,7 +19,8 @@ VOLATILE = (
     "/run/initctl", "/run/credentials", "/run/lvslab", "/run/nginx", "/run/sudo", "/run/mount",
     "/var/lib/systemd", "/var/lib/private", "/run/utmp", "/run/frr", "/run/keepalived",
     # of the web servers that other tests of the chain have run
-    "/etc/haproxy", "/run/haproxy", "/run/haproxy.pid", "/var/lib/haproxy", "/run/nginx.pid",
+    "/etc/haproxy", "/run/haproxy", "/run/haproxy.pid", "/run/haproxy-master.sock",
+    "/var/lib/haproxy", "/run/nginx.pid",
     "/var/lib/nginx",
     # shadow's own copies of what it changed last, and its lock
     "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/.pwd.lock",
