@@ -33,7 +33,9 @@ LOAD_S = 400
 # Between a director's clock and the client's, and until switches and hosts know a new master.
 SLACK_S = 2.0
 BIG_BYTES = 3_000_000
-SYNC = json.dumps({"lvs_global_defs": {"lvs_sync_daemon": "eno16777736 inst VI_1"}})
+# In place of the inventory's: the group stays, or directors would be deaf to each other on the way.
+DEFS = {"vrrp_mcast_group4": "224.200.100.18", "lvs_sync_daemon": "eno16777736 inst VI_1"}
+SYNC = json.dumps({"lvs_global_defs": DEFS})
 # Of the directors in turn: a run that waits for another needs no more than that.
 CLAIM = ("-e", "director_claim_expires=200")
 AGENT = "ansible_collections/lvs/cluster/roles/director/files/agent"
