@@ -105,6 +105,10 @@ _UNIT = {
     "UnitFileState": "enabled",
     "NRestarts": "restarts",
 }
+# A hand-over with its announcements is over after so long; a cluster that is never calm is looked
+# at all the same.
+_CALM_S = 1.0
+_LOOKS = 6
 
 
 def status(socket: str) -> tuple[dict[str, Any] | None, str]:
@@ -113,6 +117,35 @@ def status(socket: str) -> tuple[dict[str, Any] | None, str]:
         return _agent.summary(socket), ""
     except (_agent.AgentUnreachable, _agent.AgentRefused) as error:
         return None, str(error)
+
+
+def in_motion(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
+    """Whether an instance changed its state between two looks, or just before."""
+    if before is None or after is None:
+        return False
+    one, other = (
+        {each["name"]: each["state"] for each in said["instances"]} for said in (before, after)
+    )
+    young = any(each["since_s"] < _CALM_S for each in after["instances"])
+    return one != other or young
+
+
+def moment(module: AnsibleModule) -> dict[str, Any]:
+    """What the agent says and what the kernel has, of a time at which nothing moves.
+
+    Else an address that is on its way would look as if it were in the wrong place. Raises
+    HostError.
+    """
+    said, error = status(module.params["socket"])
+    for left in reversed(range(_LOOKS)):
+        there = addresses(module)
+        table = _ipvs_table.parse(_host.read_text(_ipvs_table.PATH) or "")
+        again, error = status(module.params["socket"])
+        moving, said = in_motion(said, again), again
+        if not moving or not left:
+            break
+        time.sleep(_CALM_S)
+    return {"status": said, "error": error, "addresses": there, "ipvs": table}
 
 
 def addresses(module: AnsibleModule) -> dict[str, list[str]]:
@@ -176,18 +209,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        said, error = status(module.params["socket"])
         back = _checkpoint.load(_agent.ROOT, _checkpoint.RELEASE)
         info = {
-            "status": said,
-            "error": error,
+            **moment(module),
             "unit": unit(module),
             "release": _agent.installed_release() or "",
             "releases": releases(_agent.ROOT),
             "go_back_to": back.release if back else "",
             "config_sha256": digest(_agent.CONFIG),
-            "addresses": addresses(module),
-            "ipvs": _ipvs_table.parse(_host.read_text(_ipvs_table.PATH) or ""),
             "host": host(),
         }
     except (_host.HostError, OSError, ValueError) as failure:
