@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+# By how much the clocks of directors may differ.
+_CLOCKS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,42 +214,85 @@ def order(hold: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
+class _Look:
+    """One instance on one director: how it was when that was looked at.
+
+    Directors are looked at one shortly after the other, and a hand-over may lie between.
+    """
+
+    def __init__(self, sight: Sight, instance: Mapping[str, Any]) -> None:
+        self.state = instance["state"]
+        self.heard = (instance.get("master") or {}).get("address")
+        self.at_s = _seconds(sight.status.get("at"))
+        self.since_s = self.at_s - float(instance.get("since_s") or 0)
+
+    def came_after(self, other: _Look) -> bool:
+        """Whether it got this state when `other` had been looked at already."""
+        return self.since_s > other.at_s - _CLOCKS_S
+
+
+def _seconds(at: Any) -> float:
+    """Of an ISO 8601 time; 0 if there is none."""
+    try:
+        return datetime.fromisoformat(str(at)).timestamp()
+    except ValueError:
+        return 0.0
+
+
 def _masters(seen: Seen, found: Findings) -> None:
     """Each instance has exactly one master."""
     owners = {address: name for name, each in seen.expected.items() for address in each.addresses}
     told = {
-        name: {each["name"]: each for each in sight.part("instances")}
+        name: {each["name"]: _Look(sight, each) for each in sight.part("instances")}
         for name, sight in seen.directors.items()
     }
     for instance in dict.fromkeys(name for each in told.values() for name in each):
         holders = {name: each[instance] for name, each in told.items() if instance in each}
-        masters = [name for name, each in holders.items() if each["state"] == "MASTER"]
+        active = {name: each for name, each in holders.items() if each.state == "MASTER"}
+        masters = [
+            name
+            for name, each in active.items()
+            if not any(other.came_after(each) for other in active.values() if other is not each)
+        ]
         if len(masters) > 1:
             found.problems.append(
                 f"instance {instance} has {len(masters)} masters: {listed(masters)}"
             )
-        if masters or not seen.complete:
+        if active or not seen.complete:
             continue
-        heard = sorted(
-            {str(address) for each in holders.values() if (address := _master(each)) is not None}
-        )
-        for address in heard:
-            owner = owners.get(address)
-            if owner is None:
-                found.notes.append(
-                    f"instance {instance}: its master {address} is not of the inventory"
-                )
-            elif seen.directors[owner].info is None:
-                found.notes.append(f"instance {instance}: its master is {owner}, which is not seen")
-            else:
-                heard = []
-        if not heard:
+        heard = sorted({str(each.heard) for each in holders.values() if each.heard is not None})
+        found.notes += [
+            f"instance {instance}: {note}"
+            for address in heard
+            if (note := _elsewhere(seen, owners.get(address), address))
+        ]
+        if not any(
+            owners.get(address) is None
+            or seen.directors[owners[address]].info is None
+            or _changes_hands(holders, address, owners[address])
+            for address in heard
+        ):
             found.problems.append(f"instance {instance} has no master on {listed(sorted(holders))}")
 
 
-def _master(instance: Mapping[str, Any]) -> Any:
-    """The address of the master that a backup hears, or None."""
-    return (instance.get("master") or {}).get("address")
+def _elsewhere(seen: Seen, owner: str | None, address: str) -> str:
+    """What is to be known of a master that is none of the directors that were seen."""
+    if owner is None:
+        return f"its master {address} is not of the inventory"
+    if seen.directors[owner].info is None:
+        return f"its master is {owner}, which is not seen"
+    return ""
+
+
+def _changes_hands(holders: Mapping[str, _Look], address: str, owner: str) -> bool:
+    """Whether a director has made way for `owner`, at `address`, after that was looked at."""
+    if owner not in holders:
+        return False
+    return any(
+        each.heard == address and each.came_after(holders[owner])
+        for name, each in holders.items()
+        if name != owner
+    )
 
 
 def _releases(seen: Seen) -> Iterator[str]:

@@ -123,7 +123,7 @@ def refresh_repeats_for_ever(lan: Lan) -> None:
     a = lan.node("a", document(garp_master_refresh=1, garp_master_refresh_repeat=2))
     a.wait_for("MASTER", 5)
     announced(a, 5)
-    rows = [float(row[0]) for row in capture.fields("arp.isgratuitous", *ARP)]
+    rows = [float(row[0]) for row in capture.fields("arp.isgratuitous", *ARP, at_least=5)]
     assert [round(at - rows[0]) for at in rows] == [0, 1, 1, 2, 2]
 
 

@@ -561,8 +561,14 @@ class Capture:
         )
         eventually(lambda: "listening on" in log.read_text(), 5, "tcpdump listens")
 
-    def fields(self, display_filter: str, *names: str) -> list[list[str]]:
-        """End the capture; the named fields of every packet that the filter matches."""
+    def fields(self, display_filter: str, *names: str, at_least: int = 0) -> list[list[str]]:
+        """End the capture; the named fields of every packet that the filter matches.
+
+        `at_least`: so many are on their way, and tcpdump may not have had the time to see them.
+        """
+        deadline = time.monotonic() + 5
+        while at_least and self._seen(display_filter) < at_least and time.monotonic() < deadline:
+            time.sleep(0.1)
         end(self._process, signal.SIGINT)
         options = [option for name in names for option in ("-e", name)]
         # Both checksums are validated, IPv4's and VRRP's.
@@ -571,3 +577,9 @@ class Capture:
             *("-Y", display_filter, "-T", "fields", *options),
         )
         return [line.split("\t") for line in text.splitlines()]
+
+    def _seen(self, display_filter: str) -> int:
+        """How many there are by now; the last one may be cut short, which tshark complains of."""
+        command = ("tshark", "-r", str(self._file), "-Y", display_filter)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        return len(done.stdout.splitlines())

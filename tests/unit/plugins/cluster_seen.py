@@ -71,6 +71,7 @@ def director(name: str) -> dict[str, Any]:
     own = [f"{ADDRESSES[name]}/16"]
     return {
         "status": {
+            "at": "2026-01-01T00:00:00.000+00:00",
             "agent": {
                 "version": "0.1.0",
                 "release": RELEASE,

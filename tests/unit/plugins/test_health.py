@@ -181,6 +181,30 @@ def test_an_instance_without_master_is_told_only_where_all_directors_were_seen()
     assert words not in judged(no_master, complete=False).problems
 
 
+def made_way(found: dict[str, Any], *, for_s: float) -> None:
+    """drct1 has made way for drct2, which was looked at a second earlier, as a backup still."""
+    found["drct2"]["status"]["at"] = "2025-12-31T23:59:59.000+00:00"
+    made = {"state": "BACKUP", "master": {"address": "172.16.1.2"}, "since_s": for_s}
+    status(found, "drct1", "instances").update(made)
+
+
+def took_over(found: dict[str, Any], *, for_s: float) -> None:
+    """drct2 has become master; drct1 was looked at a second earlier, as the master still."""
+    found["drct1"]["status"]["at"] = "2025-12-31T23:59:59.000+00:00"
+    status(found, "drct2", "instances").update(state="MASTER", since_s=for_s)
+
+
+def test_a_hand_over_between_two_looks_is_no_problem() -> None:
+    words = ("has no master", "masters")
+    for change in (made_way, took_over):
+        just, before = (
+            judged(lambda found, for_s=for_s, change=change: change(found, for_s=for_s))
+            for for_s in (0.9, 60.0)
+        )
+        assert not any(word in each for word in words for each in just.problems), change
+        assert any(word in each for word in words for each in before.problems), change
+
+
 def test_a_master_that_is_not_of_the_inventory_is_a_note() -> None:
     def keepalived(found: dict[str, Any]) -> None:
         no_master(found)
