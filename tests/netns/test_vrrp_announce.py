@@ -136,7 +136,7 @@ def losing_advert_is_answered_by_a_burst_of_its_own(lan: Lan) -> None:
     time.sleep(T)
     lan.inject("b", [losing()])
     announced(a, 5)
-    rows = [float(row[0]) for row in capture.fields("arp.isgratuitous", *ARP)]
+    rows = [float(row[0]) for row in capture.fields("arp.isgratuitous", *ARP, at_least=5)]
     assert [round((at - rows[1]) / 0.5) for at in rows[1:]] == [0, 0, 1, 1]
 
 
