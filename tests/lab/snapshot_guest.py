@@ -91,7 +91,7 @@ def services() -> list[str]:
 
 def units() -> list[str]:
     """Services that systemd knows of ours or of the network, with what they do."""
-    names = ("lvs*.service", "*network*.service", "nft*.service")
+    names = ("lvs-*.service", "*network*.service", "nft*.service")
     command = ("systemctl", "list-units", "--all", "--plain", "--no-legend", *names)
     return [" ".join(line.split()[:3]) for line in run(*command)]
 
