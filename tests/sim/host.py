@@ -334,7 +334,8 @@ class Host:
         self._tell_clock_gap()
         outputs = self.process.step_down(number, self.local_ns())
         self._carry_out(outputs)
-        self.world.watch.stepped_down(self, number)
+        if outputs:  # none of a backup, such as one that has just learned that it slept
+            self.world.watch.stepped_down(self, number)
 
     def reload(self, instances: tuple[VrrpInstance, ...]) -> None:
         """A new configuration: the kernel process first, then ha."""

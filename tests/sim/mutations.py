@@ -310,7 +310,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="the timer of a backup not reset by adverts",
-        caught_by=(_I1, _I2, _I6),
+        caught_by=(_I1, _I2, _I6, "no overtaking"),
         seeds=10,
         planted=_backup(AdvertReceived, _timer_not_reset),
     ),
