@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A keepalived.conf as a tree of statements, each with its place in the files.
+
+Owns the shapes between the language (`parse.py`, `write.py`) and what its keywords mean. Knows no
+keyword. A list, such as `virtual_ipaddress { ... }`, is a block whose lines are statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A line of a file, counted from 1; `path` as it was named or found."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word after quotes and escapes are resolved; `quoted`: a part of it stood in quotes."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A keyword (`words[0]`) with its words, and its block if it has one.
+
+    `raw` is the line as it stood, for messages.
+    """
+
+    words: tuple[Word, ...]
+    position: Position
+    block: tuple[Statement, ...] | None = None
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that is not as it should be, and was read nevertheless."""
+
+    position: Position
+    message: str
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a file and those that it includes say, and what was noticed on the way."""
+
+    statements: tuple[Statement, ...]
+    notices: tuple[Notice, ...]
