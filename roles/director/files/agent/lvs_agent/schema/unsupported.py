@@ -162,6 +162,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "log_unknown_vrids": "lvsctl status counts them; remove it",
     "set_supplementary_groups": "scripts have their user's groups; remove it",
     "use_symlink_paths": "scripts are run by the path given; remove it",
+    "lvs_sync_daemon_interface": "write lvs_sync_daemon in global_defs, with inst",
     "multihop": "BFD runs over one hop (RFC 5881); name a neighbour on the link",
     # Checks
     **dict.fromkeys(

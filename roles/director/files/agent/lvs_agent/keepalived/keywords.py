@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the schema cannot say of keepalived's keywords.
+
+Owns synonyms, the ways of writing that differ from the schema's kinds, what is read in a way of its
+own, what is not here and where it would stand. Why something is not here is said once, in
+`schema/unsupported.py`. A place is a block of keepalived's, by the keyword that opens it.
+"""
+
+from __future__ import annotations
+
+TOP = "the file"
+
+# Section of our document -> keyword of keepalived, where the names differ.
+SECTIONS = {
+    "vrrp_instances": "vrrp_instance",
+    "vrrp_sync_groups": "vrrp_sync_group",
+    "vrrp_scripts": "vrrp_script",
+    "vrrp_track_files": "track_file",
+    "vrrp_track_processes": "vrrp_track_process",
+    "bfd_instances": "bfd_instance",
+    "virtual_server_groups": "virtual_server_group",
+    "virtual_servers": "virtual_server",
+}
+SECTION_SYNONYMS = {"track_file": ("vrrp_track_file",)}
+
+# Place -> keyword -> (the keyword that means the same, whether this is an old name for it).
+SYNONYMS: dict[str, dict[str, tuple[str, bool]]] = {
+    "virtual_server": {
+        "lvs_sched": ("lb_algo", False), "lvs_method": ("lb_kind", False),
+    },
+    "real_server": {"lvs_method": ("lb_kind", False)},
+    "HTTP_GET": {"nb_get_retry": ("retry", True)},
+    "SSL_GET": {"nb_get_retry": ("retry", True)},
+    "vrrp_sync_group": {"global_tracking": ("sync_group_tracking_weight", True)},
+}  # fmt: skip
+
+# Options whose way of writing does not follow from their kind.
+FORMS = {
+    "init_file": "INIT_FILE",
+    "user": "USER",
+    "script_user": "USER",
+    "script": "SCRIPT",
+    "misc_path": "SCRIPT",
+    "regex_options": "WORDS",
+}
+# Places where a weight may be followed by reverse.
+WEIGHTED = ("vrrp_script", "track_file", "vrrp_track_process", "bfd_instance", "FILE_CHECK")
+
+# Yes-or-no keywords that take no word behind them: `nopreempt off` means nopreempt.
+FLAGS = (
+    "nopreempt", "preempt", "accept", "no_accept", "promote_secondaries", "dont_track_primary",
+    "vmac_xmit_base", "track_src_ip", "unicast_fault_no_peer", "init_fail", "passive",
+    "full_command", "sync_group_tracking_weight", "omega", "ha_suspend", "ops",
+    "sorry_server_inhibit", "misc_dynamic", "regex_no_match", "no_email_faults",
+    "no_checker_emails", "vrrp_strict", "enable_script_security", "sh_port", "sh_fallback",
+    "mh_port", "mh_fallback", "flag_1", "flag_2", "flag_3",
+)  # fmt: skip
+
+# Options of ours that keepalived has no keyword for, by block of the schema.
+OURS: dict[str, tuple[str, ...]] = {
+    "global_defs": (
+        "notify_timeout", "dual_active_probe", "smtp_security", "smtp_user", "smtp_password",
+        "smtp_batch",
+    ),
+    "vrrp_instance": ("dual_active_probe", "notify_dual_active", "no_virtual_ipaddress"),
+    "virtual_server": (
+        "ip", "port", "fwmark", "group", "real_servers", "panic_threshold",
+        "http_get", "ssl_get", "tcp_check", "udp_check", "ping_check", "smtp_check", "dns_check",
+        "misc_check", "file_check", "bfd_check",
+    ),
+    "real_server": ("ip", "port"),
+    "ssl_get": (
+        "verify", "ca", "certificate", "key", "tls_min_version", "tls_max_version",
+        "expire_warning",
+    ),
+}  # fmt: skip
+
+_ALL_CHECKS = "becomes log_all_failures of every check"
+
+# Place -> keyword -> how it differs; these are read in a way of their own (`translate_special.py`).
+SPECIAL: dict[str, dict[str, str]] = {
+    TOP: {
+        "virtual_server": "",
+        "virtual_server_group": "",
+        "interface_up_down_delays": "",
+        "SSL": "its certificate and key go into every SSL_GET; a key must have no password",
+    },
+    "global_defs": {
+        "dynamic_interfaces": "is always on here unless said to be off; a changed type of interface"
+        " is always allowed",
+        "default_interface": "becomes dev of the static addresses that name none",
+        "lvs_sync_daemon": "",
+        "checker_log_all_failures": _ALL_CHECKS,
+    },
+    "vrrp_instance": {"use_vmac": ""},
+    "virtual_server": {
+        "real_server": "",
+        "sorry_server": "",
+        "sorry_server_lvs_method": "",
+    },
+    "HTTP_GET": {"virtualhost": "goes into every url that has none"},
+    "SSL_GET": {"virtualhost": "goes into every url that has none"},
+    "SMTP_CHECK": {"host": "each becomes an smtp_check of its own"},
+    "FILE_CHECK": {"dynamic": "is said by a weight other than 0"},
+}
+BLOCKS_READ_SPECIALLY = ("virtual_server", "real_server", "SSL", "host")
+PLACES_WITHOUT_BLOCK = ("SSL", "host")
+
+# Keywords that need nothing here: what they ask for holds in any case.
+_INCLUDE = "is read with the file, on the host that has it"
+IGNORED: dict[str, dict[str, str]] = {
+    TOP: {
+        **dict.fromkeys(("include", "includer", "includem", "includew"), _INCLUDE),
+        **dict.fromkeys(("includeb", "includea"), _INCLUDE),
+    },
+    "bfd_instance": {
+        "vrrp": "a session serves whoever names it",
+        "checker": "a session serves whoever names it",
+    },
+}
+
+# (place or *, keyword) -> how it differs from keepalived's.
+DIFFERENT: dict[tuple[str, str], str] = {
+    ("vrrp_instance", "state"): "has no effect: priority decides. MASTER without a priority becomes"
+    " priority 255, as in keepalived",
+    ("*", "script_user"): "a group cannot be named; without it scripts run as the agent's own user,"
+    " without privileges, never as root",
+    ("*", "user"): "a group cannot be named",
+    ("*", "warmup"): "checks start evenly, not at random, and within 5 s where nothing is said",
+    ("*", "http_protocol"): "1.0C is 1.0: each request has a connection of its own in any case",
+    ("*", "enable_script_security"): "a script that fails the test counts as failed",
+    ("*", "regex"): "without backreferences and look-around",
+    ("*", "regex_options"): "caseless, dotall and multiline",
+    ("*", "misc_path"): "runs as the agent's own user, without privileges",
+    ("*", "v3_checksum_as_v2"): "is on by default here; imported files say it is off",
+    ("*", "enable_sni"): "is on by default here; imported files say it is off",
+    ("*", "lb_kind"): "is DR by default here; imported files say NAT",
+    ("*", "protocol"): "is TCP by default here, UDP in keepalived; imported files say UDP",
+    ("*", "vrrp_higher_prio_send_advert"): "the agent does so in any case, except in strict mode",
+    ("*", "higher_prio_send_advert"): "the agent does so in any case, except in strict mode",
+    ("*", "notify_fifo"): "belongs to the agent's own user and group",
+    ("*", "vrrp_notify_fifo"): "belongs to the agent's own user and group",
+    ("*", "lvs_notify_fifo"): "belongs to the agent's own user and group",
+    ("*", "max_hops"): "of one hop only, as RFC 5881 wants by default",
+    ("*", "payload"): "without it the datagram is empty, not random",
+    ("virtual_server", "delay_before_retry"): "is 1 s by default here, also for HTTP_GET and"
+    " SSL_GET (3 s) and DNS_CHECK (delay_loop); imported checks say theirs",
+    ("virtual_server", "retry"): "is 1 by default here, also for DNS_CHECK (3) and MISC_CHECK (0);"
+    " imported checks say theirs",
+}  # fmt: skip
+
+_CHECK_FWMARK = "fwmark"
+_PROCESSES = ("vrrp", "checker", "bfd")
+
+# Place -> what keepalived knows there and we do not; why: schema/unsupported.py.
+NOT_HERE: dict[str, str] = {
+    TOP: """
+        net_namespace net_namespace_ipvs namespace_with_ipsets instance use_pid_dir
+        child_wait_time linkbeat_use_polling linkbeat_interfaces track_group garp_group
+    """,
+    "global_defs": " ".join((
+        "net_namespace net_namespace_ipvs namespace_with_ipsets instance use_pid_dir",
+        "child_wait_time linkbeat_use_polling tmp_config_directory config_save_dir process_names",
+        "process_name", *(f"{name}_process_name" for name in _PROCESSES),
+        "startup_script startup_script_timeout shutdown_script shutdown_script_timeout",
+        "set_supplementary_groups use_symlink_paths lvs_flush lvs_flush_on_stop lvs_flush_onstop",
+        "vrrp_garp_extra_if vmac_garp_intvl vmac_addr_prefix disable_local_igmp",
+        "nftables nftables_priority nftables_counters nftables_ifindex",
+        "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
+        "vrrp_iptables vrrp_ipsets max_auto_priority min_auto_priority_delay",
+        *(
+            f"{name}_priority {name}_rt_priority {name}_rlimit_rttime {name}_rlimit_rtime"
+            f" {name}_no_swap {name}_cpu_affinity"
+            for name in _PROCESSES
+        ),
+        *(
+            f"{name}_netlink_cmd_rcv_bufs {name}_netlink_cmd_rcv_bufs_force"
+            f" {name}_netlink_monitor_rcv_bufs {name}_netlink_monitor_rcv_bufs_force"
+            for name in ("vrrp", "lvs")
+        ),
+        "process_monitor_rcv_bufs process_monitor_rcv_bufs_force",
+        "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier",
+        "snmp_socket enable_snmp_keepalived enable_snmp_vrrp enable_snmp_checker enable_snmp_rfc",
+        "enable_snmp_rfcv2 enable_snmp_rfcv3 enable_traps",
+        "snmp_vs_stats_update_interval snmp_rs_stats_update_interval",
+        "enable_dbus dbus_service_name dbus_no_interface_name",
+        "state_dump_file stats_dump_file json_dump_file data_use_instance json_version",
+        "fifo_write_vrrp_states_on_reload reload_check_config reload_time_file reload_repeat",
+        "reload_file include_check umask random_seed log_unknown_vrids rs_init_notifies",
+        "iproute_usr_dir iproute_etc_dir",
+    )),
+    "vrrp_instance": """
+        vrf use_ipvlan use_vmac_addr native_ipv6 debug old_unicast_checksum auth_hmac
+        garp_extra_if vmac_garp_intvl kernel_rx_buf_size linkbeat_use_polling
+        timer_expired_backup lvs_sync_daemon_interface
+    """,
+    "bfd_instance": "multihop",
+    "virtual_server": "nat_mask snmp_name",
+    "real_server": "snmp_name",
+    "HTTP_GET": "fwmark fast_recovery",
+    "SSL_GET": "fwmark fast_recovery tls_compliant",
+    "TCP_CHECK": _CHECK_FWMARK,
+    "UDP_CHECK": _CHECK_FWMARK,
+    "PING_CHECK": _CHECK_FWMARK,
+    "SMTP_CHECK": _CHECK_FWMARK,
+    "DNS_CHECK": _CHECK_FWMARK,
+    "MISC_CHECK": "user",
+    "url": "regex_stack regex_min_offset regex_max_offset tls_compliant",
+}  # fmt: skip
