@@ -12,8 +12,8 @@ from typing import Any
 
 from lvs_agent.config.derive import TRACKER_SECTIONS
 from lvs_agent.keepalived import completion_servers
-from lvs_agent.keepalived.translate_special import DEFAULT_INTERFACE
 from lvs_agent.keepalived.translate import Translator
+from lvs_agent.keepalived.translate_special import DEFAULT_INTERFACE
 
 Values = dict[str, Any]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.keepalived.translate_special import DYNAMIC, LOG_ALL_FAILURES, SORRY_METHOD, SSL
 from lvs_agent.keepalived.translate import Translator
+from lvs_agent.keepalived.translate_special import DYNAMIC, LOG_ALL_FAILURES, SORRY_METHOD, SSL
 from lvs_agent.schema import CHECK_NAMES
 
 Values = dict[str, Any]

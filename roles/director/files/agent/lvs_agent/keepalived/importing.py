@@ -13,8 +13,8 @@ from typing import Any
 from lvs_agent import config
 from lvs_agent.keepalived import completion
 from lvs_agent.keepalived.keywords import TOP
-from lvs_agent.keepalived.translate import Noted, Translator
 from lvs_agent.keepalived.table import places
+from lvs_agent.keepalived.translate import Noted, Translator
 from lvs_agent.keepalived.tree import Parsed, Position
 
 

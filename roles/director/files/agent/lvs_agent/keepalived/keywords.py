@@ -8,6 +8,8 @@ own, what is not here and where it would stand. Why something is not here is sai
 
 from __future__ import annotations
 
+from lvs_agent.schema import CHECK_NAMES
+
 TOP = "the file"
 
 # Section of our document -> keyword of keepalived, where the names differ.
@@ -63,18 +65,19 @@ OURS: dict[str, tuple[str, ...]] = {
         "smtp_batch",
     ),
     "vrrp_instance": ("dual_active_probe", "notify_dual_active", "no_virtual_ipaddress"),
-    "virtual_server": (
-        "ip", "port", "fwmark", "group", "real_servers", "panic_threshold",
-        "http_get", "ssl_get", "tcp_check", "udp_check", "ping_check", "smtp_check", "dns_check",
-        "misc_check", "file_check", "bfd_check",
-    ),
-    "real_server": ("ip", "port"),
+    "virtual_server": ("panic_threshold",),
     "ssl_get": (
-        "verify", "ca", "certificate", "key", "tls_min_version", "tls_max_version",
-        "expire_warning",
+        "verify", "tls_min_version", "tls_max_version", "expire_warning",
     ),
 }  # fmt: skip
 
+# Options that keepalived has behind the keyword of their block, or in another one: a server's
+# address, the checks that a virtual server says once for all of its real servers.
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "virtual_server": ("ip", "port", "fwmark", "group", "real_servers", *CHECK_NAMES),
+    "real_server": ("ip", "port"),
+    "ssl_get": ("ca", "certificate", "key"),
+}
 _ALL_CHECKS = "becomes log_all_failures of every check"
 
 # Place -> keyword -> how it differs; these are read in a way of their own (`translate_special.py`).

@@ -151,7 +151,8 @@ def _from_schema(place: str, block: Block) -> dict[str, Keyword]:
     found: dict[str, Keyword] = {}
     taken = keywords.SPECIAL.get(place, {})
     for option in block.options:
-        if option.name in keywords.OURS.get(block.name, ()) or option.name in taken:
+        elsewhere = keywords.OURS.get(block.name, ()) + keywords.ELSEWHERE.get(block.name, ())
+        if option.name in elsewhere or option.name in taken:
             continue
         if option.name in ("reverse", "overwrite"):
             continue  # words behind another keyword

@@ -16,8 +16,8 @@ from typing import Any
 
 from lvs_agent.config import lines, walk
 from lvs_agent.keepalived import translate_values
-from lvs_agent.keepalived.translate_values import Refused
 from lvs_agent.keepalived.table import Form, Keyword, Place, places
+from lvs_agent.keepalived.translate_values import Refused
 from lvs_agent.keepalived.tree import Notice, Position, Statement
 from lvs_agent.schema import Kind, Option
 

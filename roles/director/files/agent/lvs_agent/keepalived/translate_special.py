@@ -13,9 +13,9 @@ from typing import Any
 from lvs_agent.config import walk
 from lvs_agent.keepalived import names
 from lvs_agent.keepalived.keywords import TOP
-from lvs_agent.keepalived.translate_values import Refused, scalar
-from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.table import places
+from lvs_agent.keepalived.translate import Translator
+from lvs_agent.keepalived.translate_values import Refused, scalar
 from lvs_agent.keepalived.tree import Statement
 from lvs_agent.schema import DOCUMENT, Block, Option
 
