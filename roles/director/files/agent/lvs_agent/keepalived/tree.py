@@ -57,3 +57,15 @@ class Parsed:
 
     statements: tuple[Statement, ...]
     notices: tuple[Notice, ...]
+
+
+class Unreadable(Exception):
+    """A configuration that cannot be read at all: where, what is wrong, what to do.
+
+    `position` is None where no line is to blame (a file that is not there).
+    """
+
+    def __init__(self, position: Position | None, message: str) -> None:
+        super().__init__(f"{position}: {message}" if position else message)
+        self.position = position
+        self.message = message
