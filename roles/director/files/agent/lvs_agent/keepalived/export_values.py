@@ -13,15 +13,10 @@ from lvs_agent.config import lines
 from lvs_agent.config.commands import split_command
 from lvs_agent.keepalived.table import Form
 from lvs_agent.keepalived.tree import Word
+from lvs_agent.keepalived.words import join
 from lvs_agent.schema import Block, Kind, Option
 from lvs_agent.schema.addresses import NEXTHOP, VIRTUAL_ROUTE, VIRTUAL_RULE
 from lvs_agent.schema.groups import GROUP_MEMBER
-
-_NEEDS_QUOTES = frozenset(" \t'\"{}#!")
-
-
-class NotWritable(ValueError):
-    """keepalived has no way of saying this value."""
 
 
 def plain(value: Any) -> str:
@@ -34,8 +29,8 @@ def plain(value: Any) -> str:
 
 
 def word(text: str) -> Word:
-    """The word, in quotes where it needs them."""
-    return Word(text, quoted=not text or bool(_NEEDS_QUOTES.intersection(text)))
+    """A word; `write` puts it in quotes where it needs them."""
+    return Word(text)
 
 
 def words(form: Form, option: Option, value: Any, beside: dict[str, Any]) -> list[Word] | None:
@@ -81,16 +76,8 @@ def _texts(option: Option, value: Any) -> list[str]:
 
 
 def _command(value: Any) -> str:
-    """The command as one text that keepalived divides at blanks outside of quotes."""
-    return " ".join(_quoted(part) for part in split_command(value))
-
-
-def _quoted(part: str) -> str:
-    if part and not set(part) & set(" \t'\"\\"):
-        return part
-    if "\\" in part or ("'" in part and '"' in part):
-        raise NotWritable(f"keepalived has no way to write the word {part!r} of a command")
-    return f'"{part}"' if "'" in part else f"'{part}'"
+    """The command as one text that keepalived divides again. Raises Unwritable."""
+    return join(tuple(Word(part) for part in split_command(value)), command=True)
 
 
 def line(block: Block, value: Any) -> list[Word]:

@@ -14,10 +14,10 @@ from typing import Any
 from lvs_agent.config.derive import or_else
 from lvs_agent.keepalived import export_servers, export_values
 from lvs_agent.keepalived.completion import family, version
-from lvs_agent.keepalived.export_values import NotWritable
 from lvs_agent.keepalived.keywords import OURS, SECTIONS, TOP
-from lvs_agent.keepalived.table import Form, Keyword, Place, places
+from lvs_agent.keepalived.table import Form, Keyword, Place, grammar, places
 from lvs_agent.keepalived.tree import Position, Statement, Word
+from lvs_agent.keepalived.words import Unwritable, join
 from lvs_agent.schema import DOCUMENT, Option
 
 Values = dict[str, Any]
@@ -118,8 +118,10 @@ class Writer:
                 self._ours(place, option, value, path)
                 continue
             try:
-                found += self._known(keyword, value, values, path)
-            except NotWritable as error:
+                written = self._known(keyword, value, values, path)
+                _writable(written, command=keyword.name in grammar().commands)
+                found += written
+            except Unwritable as error:
                 self.lost.append(f"{path}.{option.name}: {error}")
         return found
 
@@ -177,6 +179,15 @@ class Writer:
             first, *rest = export_values.line(option.block, one)
             inside.append(Statement((first, *rest), _NOWHERE))
         return statement(keyword, block=inside)
+
+
+def _writable(statements: list[Statement], *, command: bool) -> None:
+    """Raises Unwritable if the language cannot say one of the lines."""
+    for one in statements:
+        join(one.words, command=command)
+        for inner in one.block or ():
+            if inner.block is None:
+                join(inner.words, command=inner.words[0].text in grammar().commands)
 
 
 def _delay(delay: Any) -> Any:

@@ -18,6 +18,10 @@ from lvs_agent.keepalived.translate import Noted, Translator
 from lvs_agent.keepalived.tree import Parsed, Position
 
 
+# The first of several stands without a list where it is the only one.
+_ONLY = "[0]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What our own check says of the document, with the line of the file that it comes from."""
@@ -41,6 +45,7 @@ class Imported:
 
     def position(self, path: str) -> Position | None:
         """The line that says what is at `path`, or the nearest block around it."""
+        path = path.replace(_ONLY, "")
         while path:
             if path in self.positions:
                 return self.positions[path]

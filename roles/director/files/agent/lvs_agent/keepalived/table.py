@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 
 from lvs_agent.keepalived import keywords
+from lvs_agent.keepalived.grammar import Grammar
 from lvs_agent.schema import CHECK_NAMES, DOCUMENT, NOT_SUPPORTED, Block, Kind, Option
 
 
@@ -77,6 +78,22 @@ class Place:
 def places() -> dict[str, Place]:
     """Every block by the keyword that opens it; the file itself is keywords.TOP."""
     return {name: _place(name, block) for name, block in _blocks().items()}
+
+
+@cache
+def grammar() -> Grammar:
+    """What the language has to know of keywords."""
+    commands = {
+        keyword.name
+        for place in places().values()
+        for keyword in place.keywords.values()
+        if keyword.form in (Form.COMMAND, Form.SCRIPT) or keyword.name == "process"
+    }
+    inside = {word for name in places() if name != keywords.TOP for word in places()[name].keywords}
+    top_level = (
+        frozenset(places()[keywords.TOP].keywords) - inside - keywords.IGNORED[keywords.TOP].keys()
+    )
+    return Grammar(top_level=top_level, commands=frozenset(commands))
 
 
 def _blocks() -> dict[str, Block | None]:

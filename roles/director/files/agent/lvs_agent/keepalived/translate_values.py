@@ -15,16 +15,13 @@ from typing import Any
 from lvs_agent.config.commands import split_command
 from lvs_agent.keepalived.table import Form
 from lvs_agent.keepalived.tree import Word
+from lvs_agent.keepalived.words import split_command as split_words
 from lvs_agent.schema import Kind, Option
 
 _YES = ("on", "true", "yes")
 _NO = ("off", "false", "no")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]{1,19})?")
-# A command within its quotes: blanks divide, quotes join.
-_COMMAND_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+|['"]""")
-_QUOTES = re.compile(r"""'([^']*)'|"([^"]*)\"""")
-
 Words = tuple[Word, ...]
 
 
@@ -103,13 +100,11 @@ def _bytes(digits: str) -> str:
 
 
 def _command(option: Option, words: Words) -> dict[str, Any]:
-    """The words of the command; `command_text` writes them."""
-    parts = _COMMAND_WORD.findall(_first(words))
+    """The words of the command within its quotes; `command_text` writes them."""
+    parts, _wrong = split_words(_first(words))
     if not parts:
         raise Refused("names no program")
-    if any(part in ("'", '"') for part in parts):
-        raise Refused("has a quotation mark without its partner")
-    return {option.name: [_QUOTES.sub(lambda m: m[1] or m[2] or "", part) for part in parts]}
+    return {option.name: [part.text for part in parts]}
 
 
 def command_text(words: list[str]) -> str | list[str]:
