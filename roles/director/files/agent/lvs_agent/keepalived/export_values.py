@@ -42,9 +42,7 @@ def words(form: Form, option: Option, value: Any, beside: dict[str, Any]) -> lis
         case Form.FLAG:
             return [] if value else None
         case Form.SWITCH:
-            if value:
-                return []
-            return [Word("off")] if option.default is None else None
+            return [] if value else [Word("off")]
         case Form.COMMAND | Form.SCRIPT:
             return [Word(_command(value), quoted=True)]
         case Form.WEIGHT:
@@ -85,7 +83,7 @@ def line(block: Block, value: Any) -> list[Word]:
     if value is True:
         return []
     if isinstance(value, str):
-        value = lines.of_words(block, value.split(), value)
+        return [Word(text) for text in value.split()]
     if block is VIRTUAL_ROUTE:
         return _route(value)
     if block is GROUP_MEMBER and value.get("fwmark") is not None:

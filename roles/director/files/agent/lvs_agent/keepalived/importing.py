@@ -17,7 +17,6 @@ from lvs_agent.keepalived.table import places
 from lvs_agent.keepalived.translate import Noted, Translator
 from lvs_agent.keepalived.tree import Parsed, Position
 
-
 # The first of several stands without a list where it is the only one.
 _ONLY = "[0]"
 
@@ -81,6 +80,5 @@ def import_parsed(
         translator.noted.append(Noted("", notice))
     document = translator.block(places()[TOP], parsed.statements, "")
     completion.complete(document, translator)
-    return Imported(
-        document=document, noted=tuple(translator.noted), positions=translator.positions
-    )
+    positions = {path.replace(_ONLY, ""): line for path, line in translator.positions.items()}
+    return Imported(document=document, noted=tuple(translator.noted), positions=positions)

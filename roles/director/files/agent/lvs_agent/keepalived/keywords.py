@@ -30,11 +30,14 @@ SYNONYMS: dict[str, dict[str, tuple[str, bool]]] = {
     "virtual_server": {
         "lvs_sched": ("lb_algo", False), "lvs_method": ("lb_kind", False),
     },
-    "real_server": {"lvs_method": ("lb_kind", False)},
+    "bfd_instance": {"neighbour_ip": ("neighbor_ip", False)},
     "HTTP_GET": {"nb_get_retry": ("retry", True)},
     "SSL_GET": {"nb_get_retry": ("retry", True)},
     "vrrp_sync_group": {"global_tracking": ("sync_group_tracking_weight", True)},
 }  # fmt: skip
+
+# (place, option) -> its keyword there, where keepalived has another name for it.
+NAMES = {("real_server", "lb_kind"): "lvs_method"}
 
 # Options whose way of writing does not follow from their kind.
 FORMS = {
@@ -48,14 +51,17 @@ FORMS = {
 # Places where a weight may be followed by reverse.
 WEIGHTED = ("vrrp_script", "track_file", "vrrp_track_process", "bfd_instance", "FILE_CHECK")
 
-# Yes-or-no keywords that take no word behind them: `nopreempt off` means nopreempt.
+# Yes-or-no keywords that take no word behind them: `nopreempt off` means nopreempt. Of one place
+# alone: PLACE.NAME.
 FLAGS = (
     "nopreempt", "preempt", "accept", "no_accept", "promote_secondaries", "dont_track_primary",
     "vmac_xmit_base", "track_src_ip", "unicast_fault_no_peer", "init_fail", "passive",
     "full_command", "sync_group_tracking_weight", "omega", "ha_suspend", "ops",
     "sorry_server_inhibit", "misc_dynamic", "regex_no_match", "no_email_faults",
     "no_checker_emails", "vrrp_strict", "enable_script_security", "sh_port", "sh_fallback",
-    "mh_port", "mh_fallback", "flag_1", "flag_2", "flag_3",
+    "mh_port", "mh_fallback", "flag_1", "flag_2", "flag_3", "vrrp_skip_check_adv_addr",
+    "vrrp_check_unicast_src", "check_unicast_src", "virtual_server.alpha",
+    "virtual_server.inhibit_on_failure",
 )  # fmt: skip
 
 # Options of ours that keepalived has no keyword for, by block of the schema.
@@ -64,7 +70,11 @@ OURS: dict[str, tuple[str, ...]] = {
         "notify_timeout", "dual_active_probe", "smtp_security", "smtp_user", "smtp_password",
         "smtp_batch",
     ),
-    "vrrp_instance": ("dual_active_probe", "notify_dual_active", "no_virtual_ipaddress"),
+    "vrrp_instance": (
+        "dual_active_probe", "notify_dual_active", "no_virtual_ipaddress", "garp_interval",
+        "gna_interval",
+    ),
+    "file_check": ("delay_loop", "retry", "delay_before_retry", "alpha", "log_all_failures"),
     "virtual_server": ("panic_threshold",),
     "ssl_get": (
         "verify", "tls_min_version", "tls_max_version", "expire_warning",
@@ -78,6 +88,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "real_server": ("ip", "port"),
     "ssl_get": ("ca", "certificate", "key"),
 }
+# What an old host block of SMTP_CHECK may say.
+HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port")
+
 _ALL_CHECKS = "becomes log_all_failures of every check"
 
 # Place -> keyword -> how it differs; these are read in a way of their own (`translate_special.py`).
@@ -105,6 +118,9 @@ SPECIAL: dict[str, dict[str, str]] = {
     "SSL_GET": {"virtualhost": "goes into every url that has none"},
     "SMTP_CHECK": {"host": "each becomes an smtp_check of its own"},
     "FILE_CHECK": {"dynamic": "is said by a weight other than 0"},
+    # Read as a whole, by the reader of the block.
+    "SSL": dict.fromkeys(("ca", "certificate", "key"), "goes into every SSL_GET"),
+    "host": dict.fromkeys(HOST, ""),
 }
 BLOCKS_READ_SPECIALLY = ("virtual_server", "real_server", "SSL", "host")
 PLACES_WITHOUT_BLOCK = ("SSL", "host")
@@ -120,6 +136,8 @@ IGNORED: dict[str, dict[str, str]] = {
         "vrrp": "a session serves whoever names it",
         "checker": "a session serves whoever names it",
     },
+    "HTTP_GET": {"enable_sni": "HTTP has no SNI"},
+    "PING_CHECK": {"connect_port": "ICMP has no ports", "bind_port": "ICMP has no ports"},
 }
 
 # (place or *, keyword) -> how it differs from keepalived's.
@@ -152,6 +170,15 @@ DIFFERENT: dict[tuple[str, str], str] = {
     " imported checks say theirs",
 }  # fmt: skip
 
+# (place or *, keyword) -> the release of keepalived that it came with, after Debian 12's 2.2.7.
+SINCE: dict[tuple[str, str], str] = {
+    ("*", "v3_checksum_as_v2"): "2.2.8",
+    ("*", "vrrp_owner_ignore_adverts"): "2.3.3",
+    ("*", "owner_ignore_adverts"): "2.3.3",
+    ("*", "vrrp_delay_after_boot"): "2.4.0",
+    ("*", "sni_name"): "2.2.8",
+}
+
 _CHECK_FWMARK = "fwmark"
 _PROCESSES = ("vrrp", "checker", "bfd")
 
@@ -162,12 +189,11 @@ NOT_HERE: dict[str, str] = {
         child_wait_time linkbeat_use_polling linkbeat_interfaces track_group garp_group
     """,
     "global_defs": " ".join((
-        "net_namespace net_namespace_ipvs namespace_with_ipsets instance use_pid_dir",
-        "child_wait_time linkbeat_use_polling tmp_config_directory config_save_dir process_names",
+        "tmp_config_directory config_save_dir process_names lvs_process_name",
         "process_name", *(f"{name}_process_name" for name in _PROCESSES),
         "startup_script startup_script_timeout shutdown_script shutdown_script_timeout",
         "set_supplementary_groups use_symlink_paths lvs_flush lvs_flush_on_stop lvs_flush_onstop",
-        "vrrp_garp_extra_if vmac_garp_intvl vmac_addr_prefix disable_local_igmp",
+        "vrrp_garp_extra_if vrrp_vmac_garp_intvl vmac_addr_prefix disable_local_igmp",
         "nftables nftables_priority nftables_counters nftables_ifindex",
         "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
         "vrrp_iptables vrrp_ipsets max_auto_priority min_auto_priority_delay",
@@ -197,8 +223,9 @@ NOT_HERE: dict[str, str] = {
         garp_extra_if vmac_garp_intvl kernel_rx_buf_size linkbeat_use_polling
         timer_expired_backup lvs_sync_daemon_interface
     """,
+    "vrrp_sync_group": "notify_priority_changes",
     "bfd_instance": "multihop",
-    "virtual_server": "nat_mask snmp_name",
+    "virtual_server": "nat_mask snmp_name hashed",
     "real_server": "snmp_name",
     "HTTP_GET": "fwmark fast_recovery",
     "SSL_GET": "fwmark fast_recovery tls_compliant",
@@ -208,5 +235,9 @@ NOT_HERE: dict[str, str] = {
     "SMTP_CHECK": _CHECK_FWMARK,
     "DNS_CHECK": _CHECK_FWMARK,
     "MISC_CHECK": "user",
+    "SSL": "password",
+    "host": """
+        alpha connect_timeout delay_before_retry delay_loop fwmark log_all_failures retry warmup
+    """,
     "url": "regex_stack regex_min_offset regex_max_offset tls_compliant",
 }  # fmt: skip

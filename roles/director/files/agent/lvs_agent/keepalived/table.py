@@ -53,7 +53,8 @@ class Keyword:
     """One keyword of one block.
 
     `option`: the option that it becomes, None where it is read in a way of its own. `place`: the
-    block that its own block is. `old`: keepalived has another name for it now, `name_now`.
+    block that its own block is. `name_now`: what keepalived calls it now. `since`: the release of
+    keepalived that it came with, if that is a late one.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Keyword:
     place: str | None = None
     note: str = ""
     name_now: str | None = None
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,7 @@ def _from_schema(place: str, block: Block) -> dict[str, Keyword]:
             continue
         if option.name in ("reverse", "overwrite"):
             continue  # words behind another keyword
-        name = keyword_of(option)
+        name = keywords.NAMES.get((place, option.name)) or keyword_of(option)
         note = keywords.DIFFERENT.get((place, name)) or keywords.DIFFERENT.get(("*", name), "")
         form = _form(place, option)
         found[name] = Keyword(
@@ -183,6 +185,7 @@ def _from_schema(place: str, block: Block) -> dict[str, Keyword]:
             place=name if form in (Form.BLOCK, Form.REPEATED) else None,
             support=Support.DIFFERENT if note else Support.YES,
             note=note,
+            since=keywords.SINCE.get((place, name)) or keywords.SINCE.get(("*", name)),
         )
     for word, (now, old) in keywords.SYNONYMS.get(place, {}).items():
         same = found[now]
@@ -214,7 +217,8 @@ def _form(place: str, option: Option) -> Form:
         return Form[keywords.FORMS[option.name]]
     match option.kind:
         case Kind.BOOLEAN:
-            return Form.FLAG if option.name in keywords.FLAGS else Form.SWITCH
+            flags = {option.name, f"{place}.{option.name}"} & set(keywords.FLAGS)
+            return Form.FLAG if flags else Form.SWITCH
         case Kind.COMMAND:
             return Form.COMMAND
         case Kind.WORDS | Kind.STATUS_CODES | Kind.HEX | Kind.HEX_PATTERN:

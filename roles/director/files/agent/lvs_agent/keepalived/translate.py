@@ -55,9 +55,15 @@ class Translator:
         position = where.position if isinstance(where, Statement) else where
         self.noted.append(Noted(path, Notice(position, message, suggestion)))
 
-    def block(self, place: Place, statements: tuple[Statement, ...], path: str) -> Values:
-        """The options that `statements` of a block say."""
-        values: Values = {}
+    def block(
+        self,
+        place: Place,
+        statements: tuple[Statement, ...],
+        path: str,
+        values: Values | None = None,
+    ) -> Values:
+        """The options that `statements` of a block say, beside those in `values`."""
+        values = {} if values is None else values
         for statement in statements:
             self.statement(place, statement, values, path)
         return values

@@ -12,7 +12,7 @@ from typing import Any
 
 from lvs_agent.config import walk
 from lvs_agent.keepalived import names
-from lvs_agent.keepalived.keywords import TOP
+from lvs_agent.keepalived.keywords import HOST, TOP
 from lvs_agent.keepalived.table import places
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_values import Refused, scalar
@@ -48,7 +48,7 @@ def _refuse(_path: str, message: str) -> None:
     raise Refused(message)
 
 
-def _server_head(translator: Translator, block: Block, words: list[str]) -> Values:
+def _server_head(block: Block, words: list[str]) -> Values:
     """ip and port, from `ADDRESS [PORT]`. Raises Refused."""
     if not words:
         raise Refused("lacks its address")
@@ -67,7 +67,7 @@ def _virtual_server(
     assert block is not None
     words = _texts(statement)
     try:
-        head = _virtual_head(translator, block, words)
+        head = _virtual_head(block, words)
         if statement.block is None:
             raise Refused("lacks its block")
     except Refused as refused:
@@ -81,12 +81,13 @@ def _virtual_server(
         return
     here = f"virtual_servers.{name}"
     translator.positions[here] = statement.position
-    section[name] = head | translator.block(places()["virtual_server"], statement.block, here)
+    section[name] = head
+    translator.block(places()["virtual_server"], statement.block, here, head)
 
 
-def _virtual_head(translator: Translator, block: Block, words: list[str]) -> Values:
+def _virtual_head(block: Block, words: list[str]) -> Values:
     if words[:1] not in (["fwmark"], ["group"]):
-        return _server_head(translator, block, words)
+        return _server_head(block, words)
     if len(words) < 2:
         raise Refused(f"{words[0]} lacks its value")
     option = _option(block, words[0])
@@ -106,11 +107,16 @@ def _said_protocol(statements: tuple[Statement, ...]) -> str | None:
     return known[-1] if known else None
 
 
+def _usual_port(server: Values) -> Values:
+    """The port of those that name none."""
+    return {"port": server["port"]} if "port" in server else {}
+
+
 def _real_server(translator: Translator, statement: Statement, server: Values, path: str) -> None:
     place = places()["real_server"]
     assert place.block is not None
     try:
-        head = _server_head(translator, place.block, _texts(statement))
+        head = _usual_port(server) | _server_head(place.block, _texts(statement))
     except Refused as refused:
         translator.note(path, statement, f"real_server {refused}; it is left out")
         return
@@ -131,7 +137,8 @@ def _sorry_server(translator: Translator, statement: Statement, server: Values, 
     assert option.block is not None
     translator.positions[f"{path}.sorry_server"] = statement.position
     try:
-        server["sorry_server"] = _server_head(translator, option.block, _texts(statement))
+        head = _server_head(option.block, _texts(statement))
+        server["sorry_server"] = _usual_port(server) | head
     except Refused as refused:
         translator.note(path, statement, f"sorry_server {refused}; it is left out")
 
@@ -246,14 +253,11 @@ def _virtualhost(translator: Translator, statement: Statement, check: Values, pa
 
 def _smtp_host(translator: Translator, statement: Statement, check: Values, path: str) -> None:
     place = places()["SMTP_CHECK"]
-    known = tuple(
-        one
-        for one in statement.block or ()
-        if one.words[0].text in ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port")
-    )
+    known = tuple(one for one in statement.block or () if one.words[0].text in HOST)
     for one in statement.block or ():
         if one not in known:
-            translator.note(path, one, f"{one.words[0].text} is not a keyword of host: no effect")
+            message = "is said by the SMTP_CHECK itself here: in host it has no effect"
+            translator.note(path, one, f"{one.words[0].text} {message}")
     check.setdefault("host", []).append(translator.block(place, known, path))
 
 

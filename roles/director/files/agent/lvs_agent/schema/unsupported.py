@@ -71,7 +71,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "use_pid_dir": "there are no files of process ids; ask systemctl status lvs-agent",
     **dict.fromkeys(
         ("process_names", "process_name", "vrrp_process_name", "checker_process_name",
-         "bfd_process_name"),
+         "lvs_process_name", "bfd_process_name"),
         "the processes are called lvs-agent: and what they do; remove it",
     ),
     "random_seed": "nothing random decides here; remove it",
@@ -139,7 +139,7 @@ NOT_SUPPORTED: dict[str, str] = {
     ),
     # VRRP
     **dict.fromkeys(
-        ("vrrp_garp_extra_if", "vmac_garp_intvl", "garp_extra_if"),
+        ("vrrp_garp_extra_if", "vrrp_vmac_garp_intvl", "vmac_garp_intvl", "garp_extra_if"),
         "addresses on other interfaces are announced like the rest; for a repetition set"
         " garp_master_refresh",
     ),
@@ -184,6 +184,17 @@ NOT_SUPPORTED: dict[str, str] = {
         "the first 256 KiB of the body are searched; remove it",
     ),
     "ssl": "say ca, certificate and key in each ssl_get",
+    "hashed": "is a mark that the kernel sets by itself; remove it",
+    "vrrp_sync_group.notify_priority_changes": "a group has no priority of its own that could"
+    " change; set it in the instances",
+    "ssl.password": "the key must have none: openssl pkey -in OLD -out NEW",
+    **dict.fromkeys(
+        (
+            "host.alpha", "host.connect_timeout", "host.delay_before_retry", "host.delay_loop",
+            "host.fwmark", "host.log_all_failures", "host.retry", "host.warmup",
+        ),
+        "say it in the check itself",
+    ),
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
     "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"
