@@ -49,8 +49,8 @@ keepalived has no keyword for. Names of virtual servers and real servers are los
 
 ## Keywords
 
-*yes*: read and written. *differs*: as the last column says. *no*: it has no effect here, and the
-import says so.
+*yes*: read and written. *differs*: as the last column says. *not needed*: it may stand in the file,
+and what it asks for holds in any case. *no*: it has no effect here, and the import says so.
 """
 
 _TITLES = {

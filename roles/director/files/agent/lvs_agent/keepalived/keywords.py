@@ -181,54 +181,63 @@ SINCE: dict[tuple[str, str], str] = {
 
 _CHECK_FWMARK = "fwmark"
 _PROCESSES = ("vrrp", "checker", "bfd")
+_NETLINK = ("vrrp_netlink_cmd", "vrrp_netlink_monitor", "lvs_netlink_cmd", "lvs_netlink_monitor")
+
+# Place -> keywords that nobody misses: what they ask for holds here in any case, or they are about
+# the inside of keepalived. How: schema/unsupported.py.
+NEEDLESS: dict[str, str] = {
+    TOP: "linkbeat_use_polling linkbeat_interfaces",
+    "global_defs": " ".join((
+        "tmp_config_directory process_names set_supplementary_groups disable_local_igmp",
+        "lvs_flush_on_stop lvs_flush_onstop reload_check_config random_seed log_unknown_vrids",
+        "nftables nftables_priority nftables_counters nftables_ifindex vrrp_iptables vrrp_ipsets",
+        "max_auto_priority min_auto_priority_delay",
+        *(f"{name}_priority {name}_rt_priority" for name in _PROCESSES),
+        *(f"{name}_rcv_bufs {name}_rcv_bufs_force" for name in (*_NETLINK, "process_monitor")),
+        "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier",
+    )),
+    "vrrp_instance": "linkbeat_use_polling native_ipv6 debug kernel_rx_buf_size",
+    "HTTP_GET": "fast_recovery",
+    "SSL_GET": "fast_recovery",
+    "url": "regex_stack",
+}  # fmt: skip
 
 # Place -> what keepalived knows there and we do not; why: schema/unsupported.py.
 NOT_HERE: dict[str, str] = {
     TOP: """
         net_namespace net_namespace_ipvs namespace_with_ipsets instance use_pid_dir
-        child_wait_time linkbeat_use_polling linkbeat_interfaces track_group garp_group
+        child_wait_time track_group garp_group
     """,
     "global_defs": " ".join((
-        "tmp_config_directory config_save_dir process_names lvs_process_name",
-        "process_name", *(f"{name}_process_name" for name in _PROCESSES),
+        "config_save_dir lvs_process_name process_name",
+        *(f"{name}_process_name" for name in _PROCESSES),
         "startup_script startup_script_timeout shutdown_script shutdown_script_timeout",
-        "set_supplementary_groups use_symlink_paths lvs_flush lvs_flush_on_stop lvs_flush_onstop",
-        "vrrp_garp_extra_if vrrp_vmac_garp_intvl vmac_addr_prefix disable_local_igmp",
-        "nftables nftables_priority nftables_counters nftables_ifindex",
+        "use_symlink_paths lvs_flush",
+        "vrrp_garp_extra_if vrrp_vmac_garp_intvl vmac_addr_prefix",
         "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
-        "vrrp_iptables vrrp_ipsets max_auto_priority min_auto_priority_delay",
         *(
-            f"{name}_priority {name}_rt_priority {name}_rlimit_rttime {name}_rlimit_rtime"
-            f" {name}_no_swap {name}_cpu_affinity"
+            f"{name}_rlimit_rttime {name}_rlimit_rtime {name}_no_swap {name}_cpu_affinity"
             for name in _PROCESSES
         ),
-        *(
-            f"{name}_netlink_cmd_rcv_bufs {name}_netlink_cmd_rcv_bufs_force"
-            f" {name}_netlink_monitor_rcv_bufs {name}_netlink_monitor_rcv_bufs_force"
-            for name in ("vrrp", "lvs")
-        ),
-        "process_monitor_rcv_bufs process_monitor_rcv_bufs_force",
-        "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier",
         "snmp_socket enable_snmp_keepalived enable_snmp_vrrp enable_snmp_checker enable_snmp_rfc",
         "enable_snmp_rfcv2 enable_snmp_rfcv3 enable_traps",
         "snmp_vs_stats_update_interval snmp_rs_stats_update_interval",
         "enable_dbus dbus_service_name dbus_no_interface_name",
         "state_dump_file stats_dump_file json_dump_file data_use_instance json_version",
-        "fifo_write_vrrp_states_on_reload reload_check_config reload_time_file reload_repeat",
-        "reload_file include_check umask random_seed log_unknown_vrids rs_init_notifies",
+        "fifo_write_vrrp_states_on_reload reload_time_file reload_repeat",
+        "reload_file include_check umask rs_init_notifies",
         "iproute_usr_dir iproute_etc_dir",
     )),
     "vrrp_instance": """
-        vrf use_ipvlan use_vmac_addr native_ipv6 debug old_unicast_checksum auth_hmac
-        garp_extra_if vmac_garp_intvl kernel_rx_buf_size linkbeat_use_polling
-        timer_expired_backup lvs_sync_daemon_interface
+        vrf use_ipvlan use_vmac_addr old_unicast_checksum auth_hmac
+        garp_extra_if vmac_garp_intvl timer_expired_backup lvs_sync_daemon_interface
     """,
     "vrrp_sync_group": "notify_priority_changes",
     "bfd_instance": "multihop",
     "virtual_server": "nat_mask snmp_name hashed",
     "real_server": "snmp_name",
-    "HTTP_GET": "fwmark fast_recovery",
-    "SSL_GET": "fwmark fast_recovery tls_compliant",
+    "HTTP_GET": _CHECK_FWMARK,
+    "SSL_GET": "fwmark tls_compliant",
     "TCP_CHECK": _CHECK_FWMARK,
     "UDP_CHECK": _CHECK_FWMARK,
     "PING_CHECK": _CHECK_FWMARK,
@@ -239,5 +248,5 @@ NOT_HERE: dict[str, str] = {
     "host": """
         alpha connect_timeout delay_before_retry delay_loop fwmark log_all_failures retry warmup
     """,
-    "url": "regex_stack regex_min_offset regex_max_offset tls_compliant",
+    "url": "regex_min_offset regex_max_offset tls_compliant",
 }  # fmt: skip

@@ -45,6 +45,7 @@ class Support(StrEnum):
 
     YES = "yes"
     DIFFERENT = "differs"
+    NEEDLESS = "not needed"
     NO = "no"
 
 
@@ -139,6 +140,10 @@ def _place(name: str, block: Block | None) -> Place:
     for word in keywords.IGNORED.get(name, {}):
         note = keywords.IGNORED[name][word]
         found[word] = Keyword(name=word, form=Form.IGNORED, support=Support.YES, note=note)
+    for word in keywords.NEEDLESS.get(name, "").split():
+        found[word] = Keyword(
+            name=word, form=Form.IGNORED, support=Support.NEEDLESS, note=_why_not(name, word)
+        )
     for word in keywords.NOT_HERE.get(name, "").split():
         found[word] = Keyword(
             name=word, form=Form.UNSUPPORTED, support=Support.NO, note=_why_not(name, word)

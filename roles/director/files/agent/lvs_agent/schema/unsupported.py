@@ -106,10 +106,11 @@ NOT_SUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         (
             "state_dump_file", "stats_dump_file", "json_dump_file", "data_use_instance",
-            "json_version", "tmp_config_directory", "config_save_dir",
+            "json_version", "config_save_dir",
         ),
         _STATUS,
     ),
+    "tmp_config_directory": "the configuration is read once, by one process; remove it",
     "fifo_write_vrrp_states_on_reload": "a reload changes no state here; ask lvsctl status",
     # Configuration files
     "include": "use the inventory: group_vars and host_vars take the place of files to include",
