@@ -44,8 +44,7 @@ def _nameless(accepted: Config) -> Config:
             server,
             name=str(index),
             real_servers=tuple(
-                real._replace(name=str(number))
-                for number, real in enumerate(server.real_servers)
+                real._replace(name=str(number)) for number, real in enumerate(server.real_servers)
             ),
         )
         for index, server in enumerate(accepted.virtual_servers)

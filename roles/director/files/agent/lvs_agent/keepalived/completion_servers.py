@@ -34,7 +34,8 @@ def complete(document: Values, translator: Translator) -> None:
             del servers[name]
             continue
         _server(path, server, document, translator)
-        for real in server["real_servers"].values():
+        for real_name, real in server["real_servers"].items():
+            _urls(f"{path}.real_servers.{real_name}", real, translator)
             _checks(real, server, certificate, document)
             if log_all:
                 for check in _all_checks(real):
@@ -116,6 +117,25 @@ def _checks(real: Values, server: Values, certificate: Values, document: Values)
             if name == "file_check" and check.pop(DYNAMIC, False) and "weight" not in check:
                 files = document.get("vrrp_track_files", {})
                 check["weight"] = files.get(check.get("track_file"), {}).get("weight", 1)
+
+
+def _urls(path: str, real: Values, translator: Translator) -> None:
+    """Urls that keepalived does not ask for, and words that it does not look at."""
+    for name in ("http_get", "ssl_get"):
+        for number, check in enumerate(real.get(name, ())):
+            kept = []
+            for index, url in enumerate(check.get("url", ())):
+                here = f"{path}.{name}[{number}].url[{index}]"
+                where = translator.positions[here]
+                if "path" not in url:
+                    translator.note(here, where, "a url without path is left out, as in keepalived")
+                    continue
+                kept.append(url)
+                for option in ("regex_no_match", "regex_options"):
+                    if "regex" not in url and url.pop(option, None):
+                        translator.note(here, where, f"{option} is left out: there is no regex")
+            if "url" in check:
+                check["url"] = kept
 
 
 def _said(option: str, holders: tuple[Values, ...]) -> bool:

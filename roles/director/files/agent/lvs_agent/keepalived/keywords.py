@@ -132,6 +132,7 @@ IGNORED: dict[str, dict[str, str]] = {
         **dict.fromkeys(("include", "includer", "includem", "includew"), _INCLUDE),
         **dict.fromkeys(("includeb", "includea"), _INCLUDE),
     },
+    "global_defs": {"include_check": _INCLUDE},
     "bfd_instance": {
         "vrrp": "a session serves whoever names it",
         "checker": "a session serves whoever names it",
@@ -225,7 +226,7 @@ NOT_HERE: dict[str, str] = {
         "enable_dbus dbus_service_name dbus_no_interface_name",
         "state_dump_file stats_dump_file json_dump_file data_use_instance json_version",
         "fifo_write_vrrp_states_on_reload reload_time_file reload_repeat",
-        "reload_file include_check umask rs_init_notifies",
+        "reload_file umask rs_init_notifies",
         "iproute_usr_dir iproute_etc_dir",
     )),
     "vrrp_instance": """

@@ -10,7 +10,7 @@ a value that it refuses has no effect. Values that stand in a way of their own a
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -203,18 +203,26 @@ class Translator:
         self.positions.setdefault(path, statement.position)
         inside = statement.block or ()
         words = [*statement.words[1:], *(word for one in inside for word in one.words)]
-        values.setdefault(option.name, []).extend(word.text for word in words)
+        self._extend(option, values, [word.text for word in words])
 
     def _lines(self, option: Option, statement: Statement, values: Values, path: str) -> None:
-        self.positions.setdefault(path, statement.position)
-        found = values.setdefault(option.name, [])
         if statement.block is None:
             raise Refused("lacks its block")
+        self.positions.setdefault(path, statement.position)
+        before = len(values.get(option.name, ()))
+        found: list[str | Values] = []
         for one in statement.block:
-            here = f"{path}[{len(found)}]"
+            here = f"{path}[{before + len(found)}]"
             line = self.line(option, [word.text for word in one.words], one, here)
             if line is not None:
                 found.append(line)
+        self._extend(option, values, found)
+
+    @staticmethod
+    def _extend(option: Option, values: Values, found: Sequence[str | Values]) -> None:
+        """Lists that are said twice are joined; an empty one says nothing."""
+        if found:
+            values.setdefault(option.name, []).extend(found)
 
     def line(
         self, option: Option, words: list[str], statement: Statement, path: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 # Words that no YAML 1.1 reader takes for anything but themselves.
@@ -93,4 +94,6 @@ def _scalar(value: Any) -> str:
         plain = _PLAIN.fullmatch(value) or _ADDRESS.fullmatch(value)
         if plain and not _OTHER_TYPES.fullmatch(value):
             return value
+    if isinstance(value, float):
+        return f"{Decimal(repr(value)):f}"  # 1e-05 would be a text
     return json.dumps(value, ensure_ascii=False)
