@@ -79,6 +79,8 @@ def _exchange(line: bytes, path: str, timeout_s: float) -> bytes:
             if not chunk:
                 break
             received += chunk
+    if not received:
+        raise OSError("the agent ended without an answer")
     return bytes(received)
 
 
