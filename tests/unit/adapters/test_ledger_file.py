@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lvs_agent.adapters import ledger_file, sweep
+from lvs_agent.adapters import adoption, ledger_file, sweep
 from lvs_agent.core.ipvs.model import ServiceKey
 from lvs_agent.core.ledger import Ledger, LedgerAddress
 
@@ -51,6 +51,17 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
 def test_sweep_without_a_ledger_does_nothing(tmp_path: Path) -> None:
     report = sweep.sweep(tmp_path)
     assert (report.addresses_removed, report.services_removed, report.errors) == ((), (), ())
+
+
+def test_sweep_leaves_what_another_program_has_too(tmp_path: Path) -> None:
+    ledger = Ledger(addresses=frozenset({LedgerAddress("lo", "192.0.2.99", 32)}))
+    ledger_file.write(tmp_path, ledger)
+    (tmp_path / adoption.NAME).touch()
+    assert sweep.sweep(tmp_path) == sweep.SweepReport(shared=True)
+    assert ledger_file.read(tmp_path) == (ledger, None)
+    (tmp_path / adoption.NAME).unlink()
+    assert not sweep.sweep(tmp_path).shared
+    assert ledger_file.read(tmp_path) == (Ledger(), None)
 
 
 def test_sweep_imports_neither_pyroute2_nor_the_configuration() -> None:

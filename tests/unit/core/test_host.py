@@ -87,6 +87,18 @@ def test_missing_and_stray_addresses_go_by_interface() -> None:
     assert {(one.ifindex, one.address) for one in stray} == {(2, "192.0.2.99"), (2, "192.0.2.98")}
 
 
+def test_an_instance_is_held_where_all_of_its_addresses_are() -> None:
+    both = config("192.0.2.99/32", "192.0.2.98/32")
+    assert rules.held(both, host("192.0.2.99/32", "192.0.2.98/32")) == ("VI_1",)
+    assert rules.held(both, host("192.0.2.99/32")) == ()
+    assert rules.held(both, host("192.0.2.99/32", "192.0.2.98/24")) == ()
+    elsewhere = config("192.0.2.99/32 dev eth9")
+    assert rules.held(elsewhere, host("192.0.2.99/32")) == ()
+    instance = dataclasses.replace(both.vrrp_instances[0], addresses=())
+    nothing = dataclasses.replace(both, vrrp_instances=(instance,))
+    assert rules.held(nothing, host("192.0.2.99/32")) == ()
+
+
 def test_link_local_address_is_told_once_it_is_usable_and_not_virtual() -> None:
     made = host()
     made.apply(AddressChanged(address6("2001:db8::1/64")))

@@ -97,6 +97,29 @@ def test_agent_is_ready_when_the_last_child_is() -> None:
     assert supervision.said("health", Ready(generation=1), 0) == ()
 
 
+def test_what_another_program_holds_is_gone_on_with_and_only_at_the_start() -> None:
+    supervision = Supervision(
+        generation=1, advert_ints_ns={"VI_1": SECOND, "VI_2": SECOND}, found=("VI_1",)
+    )
+    first = {fork.name: fork for fork in forks(supervision.begin(0))}
+    assert all(fork.found and not fork.restarted for fork in first.values())
+    assert [(one.instance, one.state) for one in first["ha"].adopt] == [("VI_1", "MASTER")]
+    assert all(not fork.adopt for name, fork in first.items() if name != "ha")
+    supervision.said("ha", Heartbeat(at_ns=0), 0)
+    supervision.said("ha", replace(MASTER, state="BACKUP"), 0)
+    (again,) = forks(supervision.died("ha", KILLED, 200 * MS))
+    assert again.restarted
+    assert not again.found
+    assert [one.state for one in again.adopt] == ["BACKUP"]
+
+
+def test_nothing_is_adopted_that_nobody_was_found_to_hold() -> None:
+    found = Supervision(generation=1, advert_ints_ns={"VI_1": SECOND}, found=())
+    assert all(fork.found and not fork.adopt for fork in forks(found.begin(0)))
+    alone = Supervision(generation=1, advert_ints_ns={"VI_1": SECOND})
+    assert not any(fork.found or fork.adopt for fork in forks(alone.begin(0)))
+
+
 def test_dead_ha_is_forked_at_once_and_the_new_one_adopts_its_states() -> None:
     supervision = started()
     supervision.said("ha", MASTER, 0)

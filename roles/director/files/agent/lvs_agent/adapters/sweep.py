@@ -23,12 +23,14 @@ from lvs_agent.core.ledger import Ledger, LedgerAddress, LedgerRoute, LedgerRule
 _LINKS_FILE = "links.json"
 # That of adapters/ipvs_timeouts.py, likewise.
 _TIMEOUTS_FILE = "timeouts.json"
+# That of adapters/adoption.py, likewise.
+_ADOPT_FILE = "adopt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
     """What was taken out, and what could not be. `firewall` and `sync_daemon`: they were ours and
-    are gone."""
+    are gone. `shared`: nothing was looked at, since another program has it too."""
 
     addresses_removed: tuple[LedgerAddress, ...] = ()
     services_removed: tuple[ServiceKey, ...] = ()
@@ -37,6 +39,7 @@ class SweepReport:
     links_removed: tuple[str, ...] = ()
     firewall: bool = False
     sync_daemon: bool = False
+    shared: bool = False
     errors: tuple[str, ...] = ()
 
 
@@ -45,6 +48,8 @@ def sweep(runtime_dir: Path) -> SweepReport:
 
     Addresses first: they answer on a director that is dead, nothing else does harm meanwhile.
     """
+    if (runtime_dir / _ADOPT_FILE).exists():
+        return SweepReport(shared=True)
     owned, wrong = ledger_file.read(runtime_dir)
     errors = [wrong] if wrong else []
     addresses = _remove_addresses(owned, errors)

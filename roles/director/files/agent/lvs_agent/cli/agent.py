@@ -201,6 +201,8 @@ def _sweep(runtime_directory: Path) -> int:
         (report.rules_removed, "rules"),
         (len(report.links_removed), "interfaces"),
     )
+    if report.shared:
+        print("left everything: another program has it too, see docs/migrate.md", file=sys.stderr)
     removed = [f"{count} {what}" for count, what in counts if count]
     if removed:
         print(f"removed {', '.join(removed)} of a dead agent", file=sys.stderr)

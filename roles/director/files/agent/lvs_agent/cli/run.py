@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from lvs_agent.adapters import link_netlink, overrides_file, runtime_directory
+from lvs_agent.adapters import adoption, link_netlink, overrides_file, runtime_directory
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.package_parts import import_parts_only
 from lvs_agent.config import ConfigRejected
@@ -68,6 +68,7 @@ def run(config_path: str, directory: Path) -> int:
             "error", f"{directory}: {error.strerror}; the agent must be able to write there"
         )
         return EX_CANTCREAT
+    found = _found(loaded.config, directory, journal)
 
     # The children's modules, imported once and shared by all of them.
     import_parts_only("pyroute2")
@@ -79,6 +80,7 @@ def run(config_path: str, directory: Path) -> int:
         runtime_directory=directory,
         state_directory=overrides_file.state_dir(environment, directory),
         environment=environment,
+        found=found,
     )
     mains = Mains(ha=ha.main, kernel=kernel.main, health=health.main, track=track.main)
     return _leave(Supervisor(settings, mains, loaded, journal).run())
@@ -96,6 +98,16 @@ def _missing_interfaces(config: Config) -> tuple[str, ...]:
     if config.global_defs.dynamic_interfaces:
         return ()
     return link_netlink.absent(links_wanted.required(config))
+
+
+def _found(config: Config, directory: Path, journal: Journal) -> tuple[str, ...] | None:
+    """The instances that are held here, if they are to be adopted."""
+    if not adoption.is_ordered(directory):
+        return None
+    # May raise OSError: to begin as a backup would clear away what clients are using.
+    held = adoption.held_here(config)
+    journal.write("info", adoption.in_words(config, held))
+    return held
 
 
 def _wait_for_lock(directory: Path) -> None:

@@ -46,6 +46,15 @@ def configured_addresses(config: Config) -> dict[str, tuple[VirtualAddress, ...]
     return {instance.name: held_by(instance) for instance in config.vrrp_instances}
 
 
+def held(config: Config, host: Host) -> tuple[str, ...]:
+    """The instances with addresses, all of which are on the host."""
+    return tuple(
+        name
+        for name, wanted in configured_addresses(config).items()
+        if wanted and all(found(address, host) is not None for address in wanted)
+    )
+
+
 def interfaces(config: Config) -> tuple[str, ...]:
     """Every interface that an instance or sync group needs or watches, once, in their order."""
     names: list[str] = []

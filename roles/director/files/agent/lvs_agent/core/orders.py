@@ -13,12 +13,17 @@ from lvs_agent.core.messages import InstanceState, Message, PoolChange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
-    """Fork the child; `adopt` and `pools`: what a new ha, or kernel, process goes on with."""
+    """Fork the child; `adopt` and `pools`: what a new ha, or kernel, process goes on with.
+
+    `restarted`: an earlier process of this run did the same job. `found`: none did, but another
+    program has put into the kernel what is to be gone on with.
+    """
 
     name: str
     restarted: bool
     adopt: tuple[InstanceState, ...]
     pools: tuple[PoolChange, ...] = ()
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,17 @@ STOPPING = frozenset({Stage.STOPPING_HA, Stage.STOPPING_REST, Stage.KILLING, Sta
 class Supervision:
     """The whole agent's state. Every method returns the actions to execute, in order.
 
-    `advert_ints_ns`: the advert interval of each VRRP instance.
+    `advert_ints_ns`: the advert interval of each VRRP instance. `found`: the instances that are held
+    on this host at the start, by another program that is to be taken over from; None: by nobody.
     """
 
-    def __init__(self, *, generation: int, advert_ints_ns: dict[str, int]) -> None:
+    def __init__(
+        self,
+        *,
+        generation: int,
+        advert_ints_ns: dict[str, int],
+        found: tuple[str, ...] | None = None,
+    ) -> None:
         self.lives = {name: Life(name, LIMITS[name]) for name in NAMES}
         self.stage = Stage.STARTING
         self.generation = generation
@@ -116,6 +123,7 @@ class Supervision:
         self.news_dropped = 0
         self._news: deque[Message] = deque(maxlen=UNTOLD_LIMIT)
         self._advert_ints_ns = advert_ints_ns
+        self._found = found
         self._ha_may_be_adopted = False
         self._last_tick_ns: int | None = None
         self._stop_deadline_ns = 0
@@ -139,9 +147,12 @@ class Supervision:
         adopt = self._adoption(now_ns) if name == HA and restarted else ()
         if name == HA:
             self.masters.clear()  # it hears for itself
+        if name == HA and not restarted:
+            adopt = tuple(_held_by_another(instance) for instance in self._found or ())
         life.handle(Event.FORKED, now_ns)
+        found = self._found is not None and not restarted
         pools = tuple(self._pools.values()) if name == KERNEL and restarted else ()
-        fork = Fork(name=name, restarted=restarted, adopt=adopt, pools=pools)
+        fork = Fork(name=name, restarted=restarted, adopt=adopt, pools=pools, found=found)
         if not restarted:
             return (fork,)
         untold = self._untold(name)
@@ -416,3 +427,11 @@ class Supervision:
             do = self.lives[name].handle(Event.STOP_LATE, now_ns)
             actions += self._carry_out(name, do, now_ns)
         return tuple(actions)
+
+
+def _held_by_another(instance: str) -> InstanceState:
+    """As if an earlier ha process had been its master. The priority is not looked at."""
+    reason = "held by another program"
+    return InstanceState(
+        instance=instance, state="MASTER", previous="INIT", priority=0, reason=reason
+    )

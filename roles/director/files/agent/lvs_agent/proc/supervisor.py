@@ -95,12 +95,14 @@ class Mains:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where the supervisor works; what is in `state_directory` survives a boot."""
+    """Where the supervisor works; what is in `state_directory` survives a boot. `found`: see
+    Supervision."""
 
     config_path: str
     runtime_directory: Path
     state_directory: Path
     environment: dict[str, str]
+    found: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,9 @@ class Supervisor:
         self.journal = journal
         self.loop = Loop()
         self.notifier = Notifier(settings.environment)
-        self.supervision = Supervision(generation=1, advert_ints_ns=advert_ints_ns(loaded.config))
+        self.supervision = Supervision(
+            generation=1, advert_ints_ns=advert_ints_ns(loaded.config), found=settings.found
+        )
         self.boards = {
             brief: StatusBoard(self.loop, self.tell, brief=brief) for brief in (False, True)
         }
@@ -224,7 +228,7 @@ class Supervisor:
         start = Start(
             config=part(name, self.loaded.config),
             generation=self.supervision.generation,
-            restarted=action.restarted,
+            restarted=action.restarted or action.found,
             adopt=action.adopt,
             pools=action.pools,
             overrides=self.overrides.entries if name == KERNEL else (),

@@ -86,7 +86,7 @@ class VirtualRouter(Mastership):
         self._primary = event.primary
         if self._adopt:
             self._adopt = False
-            return self._become_master("going on as master after a restart of ha", now_ns)
+            return self._become_master("going on as master, the addresses are held here", now_ns)
         actions = self._begin("start", now_ns)
         if self._state is State.MASTER:
             return actions
