@@ -13,6 +13,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _firewall_rules,
     _forwarding,
     _host_needs,
+    _migration,
     _real_server,
     _rules,
     _rules_clusters,
@@ -169,6 +170,11 @@ def kernel_modules(document: Mapping[str, Any]) -> list[str]:
     return _cluster.kernel_modules(_cluster.plain(document))
 
 
+def migration_plan(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What the way from keepalived to the agent, or back, means for each director in `seen`."""
+    return _migration.plan(_cluster.plain(seen))
+
+
 def script_users(document: Mapping[str, Any]) -> list[str]:
     """The users other than the agent's own that `document` runs scripts as."""
     return _host_needs.script_users(_cluster.plain(document))
@@ -200,6 +206,7 @@ class FilterModule:
             "directors_of": directors_of,
             "host_addresses": host_addresses,
             "kernel_modules": kernel_modules,
+            "migration_plan": migration_plan,
             "real_server_needs": real_server_needs,
             "real_server_probes": real_server_probes,
             "rolling_order": rolling_order,

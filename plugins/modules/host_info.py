@@ -84,8 +84,6 @@ info:
       returned: always
 """
 
-import hashlib
-import json
 import os
 import time
 from typing import Any
@@ -95,7 +93,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils import (
     _agent,
     _checkpoint,
     _host,
-    _ipvs_table,
+    _kernel_view,
 )
 
 _UNIT = {
@@ -138,8 +136,8 @@ def moment(module: AnsibleModule) -> dict[str, Any]:
     """
     said, error = status(module.params["socket"])
     for left in reversed(range(_LOOKS)):
-        there = addresses(module)
-        table = _ipvs_table.parse(_host.read_text(_ipvs_table.PATH) or "")
+        there = _kernel_view.addresses(module)
+        table = _kernel_view.services()
         again, error = status(module.params["socket"])
         moving, said = in_motion(said, again), again
         if not moving or not left:
@@ -148,35 +146,12 @@ def moment(module: AnsibleModule) -> dict[str, Any]:
     return {"status": said, "error": error, "addresses": there, "ipvs": table}
 
 
-def addresses(module: AnsibleModule) -> dict[str, list[str]]:
-    """Interface -> its addresses. Raises HostError."""
-    output = _host.run(module, [*_host.binary(module, "ip"), "-j", "address"], "ip -j address")
-    return {
-        str(link["ifname"]): [
-            f"{each['local']}/{each['prefixlen']}"
-            for each in link.get("addr_info", [])
-            if "local" in each
-        ]
-        for link in json.loads(output)
-        if "ifname" in link
-    }
-
-
 def unit(module: AnsibleModule) -> dict[str, str]:
     """The agent's unit. Raises HostError."""
     command = [*_host.binary(module, "systemctl"), "show", f"--property={','.join(_UNIT)}"]
     shown = _host.run(module, [*command, _agent.UNIT], f"systemctl show {_agent.UNIT}")
     pairs = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     return {ours: pairs.get(theirs, "") for theirs, ours in _UNIT.items()}
-
-
-def digest(path: str) -> str:
-    """Of a file's bytes; empty if there is none."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def releases(root: str) -> list[str]:
@@ -216,7 +191,7 @@ def main() -> None:
             "release": _agent.installed_release() or "",
             "releases": releases(_agent.ROOT),
             "go_back_to": back.release if back else "",
-            "config_sha256": digest(_agent.CONFIG),
+            "config_sha256": _kernel_view.digest(_agent.CONFIG),
             "host": host(),
         }
     except (_host.HostError, OSError, ValueError) as failure:

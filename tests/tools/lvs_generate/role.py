@@ -235,6 +235,13 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
             ],
         },
     ),
+    "director_keepalived_unit": (
+        "keepalived.service",
+        {
+            "type": "str",
+            "description": ["The systemd unit of a keepalived that the agent takes over from."],
+        },
+    ),
 }
 
 
@@ -263,6 +270,19 @@ _ENTRY_POINTS = {
     "verify": (
         "See from a director whether real servers are prepared",
         "Changes nothing. Fails saying which real server does what it must not.",
+    ),
+    "keepalived": (
+        "See what the agent would do in keepalived's place",
+        "Changes nothing that is in force. Unpacks the agent, to look by it.",
+    ),
+    "adopt": (
+        "Put the agent in keepalived's place",
+        "Starts the agent beside a running keepalived, lets it adopt what that holds, and ends"
+        " keepalived without its clean-up. Goes back by itself if the agent does not become well.",
+    ),
+    "hand_back": (
+        "Put keepalived in the agent's place",
+        "The same the other way round. keepalived's own configuration file must be there.",
     ),
     "remove": (
         "Take the agent off a director",

@@ -22,7 +22,7 @@ class Host:
         self.looks = 0
         self.slept_s = 0.0
         monkeypatch.setattr(host_info, "status", self._status)
-        monkeypatch.setattr(host_info, "addresses", self._addresses)
+        monkeypatch.setattr(host_info._kernel_view, "addresses", self._addresses)
         monkeypatch.setattr(host_info.time, "sleep", self._sleep)
 
     def _status(self, _socket: str) -> tuple[dict[str, Any] | None, str]:

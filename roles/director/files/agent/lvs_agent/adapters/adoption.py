@@ -3,8 +3,8 @@
 
 Owns the file that says so, and reading which instances are held here already. While the file is
 there, what is configured belongs to that program as well: the agent goes on with it at its start
-instead of clearing it away, and a sweep leaves it. Whoever migrates a host makes the file, and takes
-it away when one of the two is alone. Must never change anything.
+instead of clearing it away, and a sweep leaves it. Whoever migrates a host makes the file, and
+takes it away when one of the two is alone. Must never change anything.
 """
 
 from __future__ import annotations

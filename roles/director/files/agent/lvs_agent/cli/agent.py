@@ -58,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help="- is stdin")
     _keepalived(plan)
     plan.add_argument("--json", action="store_true", help="changes as JSON")
+    plan.add_argument(
+        "--against",
+        metavar="CONF",
+        help="compare options with this keepalived.conf, not with the running agent",
+    )
     _runtime_directory(plan)
 
     _probe_commands(commands)
@@ -119,11 +124,16 @@ def _keepalived(parser: argparse.ArgumentParser) -> None:
 
 def _source(options: argparse.Namespace, otherwise: str) -> str:
     """The configuration file, or the name of the keepalived.conf in its place."""
-    if options.keepalived is None:
-        return otherwise
+    return (
+        otherwise if options.keepalived is None else _named(options.keepalived, options.config_id)
+    )
+
+
+def _named(path: str, config_id: str | None) -> str:
+    """A keepalived.conf as a source."""
     from lvs_agent.proc import keepalived_source  # noqa: PLC0415 - the schema
 
-    return keepalived_source.name(options.keepalived, options.config_id)
+    return keepalived_source.name(path, config_id)
 
 
 def _runtime_directory(parser: argparse.ArgumentParser) -> None:
@@ -156,7 +166,10 @@ def main(arguments: list[str] | None = None) -> int:
             from lvs_agent.cli import plan  # noqa: PLC0415 - the schema and netlink
 
             return plan.plan(
-                _source(options, options.file), options.runtime_dir, as_json=options.json
+                _source(options, options.file),
+                options.runtime_dir,
+                as_json=options.json,
+                against=_named(options.against, options.config_id) if options.against else None,
             )
         case "probe":
             from lvs_agent.cli import probe  # noqa: PLC0415 - the schema and the probes

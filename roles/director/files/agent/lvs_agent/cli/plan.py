@@ -25,10 +25,16 @@ EXIT_CHANGES = 2
 _ASK_S = 5.0
 
 
-def plan(path: str, runtime_directory: Path, *, as_json: bool) -> int:
-    """Print the differences. Returns 0: none, 1: there is no plan, 2: there are some."""
+def plan(path: str, runtime_directory: Path, *, as_json: bool, against: str | None = None) -> int:
+    """Print the differences. `against`: a keepalived.conf, by its name as a source, whose options
+    are compared in place of the running agent's.
+
+    Returns 0: none, 1: there is no plan, 2: there are some.
+    """
     try:
         accepted = configuration.load(path).config
+        path = against or path
+        theirs = None if against is None else configuration.load(against).config
     except ConfigRejected as rejection:
         for one in rejection.errors:
             print(f"{path}: {one}", file=sys.stderr)
@@ -44,8 +50,13 @@ def plan(path: str, runtime_directory: Path, *, as_json: bool) -> int:
         print(f"cannot read the kernel: {error.strerror or error}; be root", file=sys.stderr)
         return EXIT_ERRORS
     options = [] if running is None else list(config_changes(running, accepted))
+    if theirs is not None:
+        from lvs_agent.cli import against as comparison  # noqa: PLC0415 - it uses this module
+
+        options = list(comparison.against(theirs, accepted))
     kind = against_running(accepted, runtime_directory)
-    _print(changes, options, kind, as_json=as_json)
+    whose = "running agent's" if theirs is None else "keepalived's"
+    _print(changes, options, kind, as_json=as_json, whose=whose)
     return EXIT_CHANGES if changes or options else 0
 
 
@@ -93,13 +104,15 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _print(changes: list[str], options: list[str], kind: Change | None, *, as_json: bool) -> None:
+def _print(
+    changes: list[str], options: list[str], kind: Change | None, *, as_json: bool, whose: str
+) -> None:
     if as_json:
         changed = bool(changes or options)
         document = {"changed": changed, "change": kind, "kernel": changes, "options": options}
         print(json.dumps(document, ensure_ascii=False))
         return
-    for title, lines in (("kernel", changes), ("running agent's options", options)):
+    for title, lines in (("kernel", changes), (f"{whose} options", options)):
         if lines:
             print(f"# {title}")
             for line in lines:

@@ -101,8 +101,9 @@ STOPPING = frozenset({Stage.STOPPING_HA, Stage.STOPPING_REST, Stage.KILLING, Sta
 class Supervision:
     """The whole agent's state. Every method returns the actions to execute, in order.
 
-    `advert_ints_ns`: the advert interval of each VRRP instance. `found`: the instances that are held
-    on this host at the start, by another program that is to be taken over from; None: by nobody.
+    `advert_ints_ns`: the advert interval of each VRRP instance. `found`: the instances that are
+    held on this host at the start by another program that is to be taken over from; None: there
+    is no such program.
     """
 
     def __init__(
