@@ -40,6 +40,8 @@ VARIABLES = (
     "nat_route",
     "ipvs_sysctls",
 )
+# What the playbooks that validate are told with -e, likewise.
+RUN_VARIABLES = ("migrate",)
 PREFIX = "lvs_"
 ROLE_PREFIX = "director_"
 _PREFIXES = (PREFIX, ROLE_PREFIX)

@@ -78,7 +78,8 @@ def _names(cluster: Cluster) -> Iterator[Problem]:
     holders: dict[str, list[str]] = {}
     for host, variables in cluster.variables.items():
         for name in variables:
-            if name.startswith(_cluster.PREFIX) and name not in known:
+            of_a_run = name.removeprefix(_cluster.PREFIX) in _cluster.RUN_VARIABLES
+            if name.startswith(_cluster.PREFIX) and name not in known and not of_a_run:
                 holders.setdefault(name, []).append(host)
     for name, hosts in holders.items():
         everywhere = len(hosts) > 1

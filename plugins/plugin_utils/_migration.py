@@ -41,12 +41,16 @@ def _of_host(
     host: str, seen: Mapping[str, Any], hindered: Mapping[str, Mapping[str, list[str]]]
 ) -> Iterator[str]:
     yield f"{host}: {_who('keepalived', seen['keepalived'])}; {_who('the agent', seen['agent'])}"
-    error = seen.get("error", "")
+    # The addresses of instances that others hold are no change: keepalived would add them too.
+    plan = [line for line in seen.get("plan") or () if not line.endswith(" becomes master")]
+    differences = seen.get("differences") or []
+    if not (differences or plan or seen.get("error")):
+        yield "  the agent has the same to do as keepalived, and changes nothing that clients use"
     parts = (
-        ("what the inventory says otherwise, keepalived's value first", seen.get("differences")),
-        ("in the kernel, if all real servers are well", seen.get("plan")),
-        ("what of keepalived.conf is not taken over", seen.get("notices")),
-        ("on the host, before anything is replaced", seen.get("setup")),
+        ("what the inventory says otherwise, keepalived's value first", differences),
+        ("in the kernel, if all real servers are well", plan),
+        ("what of keepalived.conf is not taken over", seen.get("notices") or []),
+        ("on the host, before anything is replaced", seen.get("setup") or []),
     )
     for title, found in parts:
         if found:
@@ -54,8 +58,6 @@ def _of_host(
             yield from (f"    {line}" for line in found[:_SHOWN])
             if len(found) > _SHOWN:
                 yield f"    and {len(found) - _SHOWN} more"
-    if not error and not any(found for __, found in parts):
-        yield "  the agent would do the same as keepalived, and changes nothing"
     for direction, words in ((TO_AGENT, "to the agent"), (TO_KEEPALIVED, "to keepalived")):
         for reason in hindered[direction].get(host, ()):
             yield f"  cannot go {words}: {reason}"

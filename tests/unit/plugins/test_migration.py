@@ -35,8 +35,15 @@ def hindered(direction: str, **more: Any) -> list[str]:
 def test_a_director_that_stays_as_it_is_takes_two_lines() -> None:
     assert _migration.plan({"lb1": seen()})["lines"] == [
         "lb1: keepalived runs, master of eth0 VRID 51 IPv4; the agent does not run",
-        "  the agent would do the same as keepalived, and changes nothing",
+        "  the agent has the same to do as keepalived, and changes nothing that clients use",
     ]
+
+
+def test_addresses_of_instances_that_others_hold_are_no_change() -> None:
+    plan = _migration.plan(
+        {"lb1": seen(plan=["add 192.0.2.9/32 to eth0 when VI_2 becomes master"])}
+    )
+    assert plan == _migration.plan({"lb1": seen()})
 
 
 def test_differences_are_told_and_are_no_hindrance() -> None:
