@@ -17,7 +17,13 @@ NAMESPACES = ("conformance", "interop", "netns")
 CHAINS = (
     ("test_lvs_dr", "test_operate", "test_checks", "test_bad_input", "test_faults"),
     ("test_vrrp_options", "test_lvs_dr_ipv6", "test_lvs_tun", "test_forwarding_table"),
-    ("test_single_instance", "test_two_instances", "test_inventory", "test_keepalived_peer"),
+    (
+        "test_single_instance",
+        "test_two_instances",
+        "test_inventory",
+        "test_keepalived_peer",
+        "test_migrate",
+    ),
     (
         "test_proxy_pairs",
         "test_kernel_parameters",

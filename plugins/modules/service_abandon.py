@@ -26,6 +26,11 @@ options:
   enabled:
     description: Whether it is to be started at boot from now on. Left as it is without it.
     type: bool
+  successor:
+    description:
+      - Another unit, which goes on with what was made and is to be started at boot instead. It is
+        enabled before anything ends, and has to run.
+    type: str
   files:
     description:
       - Files that the service would have removed itself, such as those with its process ids. A
@@ -44,6 +49,7 @@ EXAMPLES = r"""
   lvs.cluster.service_abandon:
     name: keepalived.service
     enabled: false
+    successor: lvs-agent.service
     files: [/run/keepalived.pid]
 """
 
@@ -67,19 +73,22 @@ from ansible_collections.lvs.cluster.plugins.module_utils import _host, _unit_pr
 
 def work(module: AnsibleModule, changes: _host.Changes) -> list[int]:
     """Do it; gives the processes that ended. Raises HostError or OSError."""
-    name, enabled = module.params["name"], module.params["enabled"]
+    name, enabled, successor = (module.params[one] for one in ("name", "enabled", "successor"))
     found = _host.unit_state(module, name)
-    if found.get("LoadState") == "not-found":
-        return []
-    runs = bool(_unit_processes.of_unit(_unit_processes.control_group(module, name)))
+    there = found.get("LoadState") != "not-found"
+    runs = there and bool(_unit_processes.of_unit(_unit_processes.control_group(module, name)))
     ended: list[int] = []
+    if successor is not None:
+        if _host.unit_state(module, successor).get("ActiveState") != "active":
+            raise _host.HostError(f"{successor} does not run: {name} is left as it is")
+        _host.ensure_unit(module, changes, successor, enabled=True, started=True)
     if runs:
         changes.note(f"end {name} without its clean-up")
         if not module.check_mode:
             ended = _unit_processes.abandon(module, name)
     for path in module.params["files"]:
         _host.ensure_no_file(module, changes, path)
-    if enabled is not None:
+    if there and enabled is not None:
         active = runs and module.check_mode
         _host.ensure_unit(module, changes, name, enabled=enabled, started=active)
     return ended
@@ -91,6 +100,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "enabled": {"type": "bool"},
+            "successor": {"type": "str"},
             "files": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,

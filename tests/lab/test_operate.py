@@ -10,28 +10,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
 
+import client_load
 import pytest
+from client_load import Requests
 from cluster import Cluster, kill
 from lvslab import Lab
-from lvslab.job import Job
 
 pytestmark = pytest.mark.lab
 
 VIP = "172.16.1.254"
 URL = f"http://{VIP}/index.html"
 DIRECTORS = ("drct1", "drct2")
-LOAD = Path(__file__).with_name("load.py")
 LOAD_S = 400
-# Between a director's clock and the client's, and until switches and hosts know a new master.
-SLACK_S = 2.0
 BIG_BYTES = 3_000_000
 # In place of the inventory's: the group stays, or directors would be deaf to each other on the way.
 DEFS = {"vrrp_mcast_group4": "224.200.100.18", "lvs_sync_daemon": "eno16777736 inst VI_1"}
@@ -49,50 +42,8 @@ def installed(lived_in: Lab, cluster: Cluster) -> None:
     for host in ("rs1", "rs2"):
         big = f"head -c {BIG_BYTES} /dev/urandom > /var/www/html/big; sync"
         lived_in.run(host, big)
-    lived_in.put("client", "/root/load.py", LOAD.read_text())
     cluster.apply("lvs_dr", "-e", SYNC)
     cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
-
-
-class Request(NamedTuple):
-    """One of the client's, by the wall clock."""
-
-    began_s: float
-    ended_s: float
-    kind: str
-    outcome: str
-
-
-@dataclass(kw_only=True)
-class Requests:
-    """What became of the client's requests."""
-
-    job: Job
-
-    def rows(self) -> list[Request]:
-        lines = [line.split("\t") for line in self.job.output().splitlines()]
-        return [Request(float(row[0]), float(row[1]), *row[2:]) for row in lines if len(row) == 4]
-
-    def lost(self) -> list[Request]:
-        return [each for each in self.rows() if each.outcome != "ok"]
-
-    def lost_without(self, handovers_s: list[float]) -> list[Request]:
-        """Those that no hand-over can have to do with."""
-        return [
-            each
-            for each in self.lost()
-            if not any(each.began_s - SLACK_S < at < each.ended_s + SLACK_S for at in handovers_s)
-        ]
-
-    def counts(self) -> dict[str, int]:
-        return dict(Counter(each.kind for each in self.rows() if each.outcome == "ok"))
-
-    def gap_s(self) -> float:
-        """The longest time between the ends of two good short requests."""
-        good = [
-            each.ended_s for each in self.rows() if (each.kind, each.outcome) == ("short", "ok")
-        ]
-        return max(later - at for at, later in pairwise(good))
 
 
 def handovers_s(lab: Lab) -> list[float]:
@@ -110,23 +61,9 @@ def record(requests: Requests, lab: Lab, what: str, record_property: pytest.Reco
     assert requests.lost_without(handovers_s(lab)) == [], told
 
 
-@contextmanager
-def load(lab: Lab, cluster: Cluster) -> Iterator[Requests]:
+def load(lab: Lab, cluster: Cluster) -> AbstractContextManager[Requests]:
     """The client works while the block runs."""
-    words = ["python3", "/root/load.py", URL, f"http://{VIP}/big", str(LOAD_S)]
-    requests = Requests(job=lab.start("client", words))
-    try:
-        cluster.wait("all kinds of requests", lambda: len(requests.counts()) == 3, timeout_s=30)
-        yield requests
-        # What is on its way belongs to it.
-        served = requests.counts()
-        cluster.wait(
-            "each kind once more",
-            lambda: all(requests.counts()[kind] > count for kind, count in served.items()),
-            timeout_s=30,
-        )
-    finally:
-        requests.job.stop()
+    return client_load.load(lab, cluster, URL, f"http://{VIP}/big", LOAD_S)
 
 
 def release(lab: Lab, director: str) -> str:
