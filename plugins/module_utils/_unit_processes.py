@@ -99,8 +99,7 @@ def abandon(module: Any, unit: str) -> list[int]:
         _host.run(module, [*systemctl, "daemon-reload"], "systemctl daemon-reload")
         pids = _stop(group)
         _host.run(module, [*systemctl, "stop", unit], f"systemctl stop {unit}")
-        left = of_unit(group)
-        if left:
+        if left := _left(group):
             raise _host.HostError(f"processes of {unit} survived SIGKILL: {left}")
     finally:
         _signal(of_unit(group), signal.SIGCONT)
@@ -125,6 +124,16 @@ def _stop(group: str) -> list[int]:
             time.sleep(_POLL_S)
         stopped = pids
     raise _host.HostError(f"there are new processes again and again in {group}")
+
+
+def _left(group: str) -> list[int]:
+    """Processes that are there still; they get some time to end."""
+    deadline = time.monotonic() + _STOPPED_S
+    while left := [pid for pid in of_unit(group) if state(pid) not in ("Z", "")]:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_POLL_S)
+    return left
 
 
 def _signal(pids: list[int], number: int) -> None:
