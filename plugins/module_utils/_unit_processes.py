@@ -85,18 +85,17 @@ def abandon(module: Any, unit: str) -> list[int]:
     """End all processes of `unit` so that none of them does anything more, and have systemd
     take that for an ordinary stop. Gives those that ended. Raises HostError or OSError.
 
-    If it does not work, they run on.
+    If it does not work, they run on. A unit that systemd is about to start again has no process at
+    the moment, and must not get one that is then asked to stop in an orderly way.
     """
-    group = control_group(module, unit)
-    pids = of_unit(group)
-    if not pids:
-        return []
     folder = os.path.join(_RUN, f"{unit}.d")
     drop_in = os.path.join(folder, _DROP_IN)
     systemctl = _host.binary(module, "systemctl")
     _host.write_atomically(drop_in, _SETTINGS, 0o644)
+    group = ""
     try:
         _host.run(module, [*systemctl, "daemon-reload"], "systemctl daemon-reload")
+        group = control_group(module, unit)
         pids = _stop(group)
         _host.run(module, [*systemctl, "stop", unit], f"systemctl stop {unit}")
         if left := _left(group):

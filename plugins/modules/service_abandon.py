@@ -76,7 +76,11 @@ def work(module: AnsibleModule, changes: _host.Changes) -> list[int]:
     name, enabled, successor = (module.params[one] for one in ("name", "enabled", "successor"))
     found = _host.unit_state(module, name)
     there = found.get("LoadState") != "not-found"
-    runs = there and bool(_unit_processes.of_unit(_unit_processes.control_group(module, name)))
+    # Or is about to be started again, or has been left with processes after its end.
+    runs = there and (
+        found.get("ActiveState") not in ("inactive", "failed")
+        or bool(_unit_processes.of_unit(_unit_processes.control_group(module, name)))
+    )
     ended: list[int] = []
     if successor is not None:
         if _host.unit_state(module, successor).get("ActiveState") != "active":

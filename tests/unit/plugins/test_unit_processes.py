@@ -9,8 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from ansible_collections.lvs.cluster.plugins.module_utils import _host, _unit_processes
@@ -102,12 +100,14 @@ def test_what_does_not_end_runs_on(daemon: list[int], tmp_path: Path) -> None:
     assert not (tmp_path / "last-word").exists()
 
 
-def test_a_unit_without_processes_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_that_waits_for_its_restart_does_not_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_unit_processes, "of_unit", lambda _group: [])
-    module: Any = SimpleNamespace(
-        get_bin_path=lambda name, opt_dirs: name, run_command=lambda *_a, **_k: (0, "", "")
-    )
-    assert _unit_processes.abandon(module, "x.service") == []
+    monkeypatch.setattr(_unit_processes, "_RUN", str(tmp_path))
+    systemd = Systemd([], tmp_path / "x.service.d" / "zz-lvs.cluster.conf")
+    assert _unit_processes.abandon(systemd, "x.service") == []
+    assert "ExecStopPost=\n" in systemd.settings, "stopped, and without its clean-up"
 
 
 @pytest.mark.parametrize(
