@@ -39,10 +39,10 @@ class Start:
 
     `restarted`: an earlier process of this agent run did the same job and died, or another program
     did it and is being taken over from: what is in the kernel is to be gone on with. `adopt` (ha
-    only): the instance states to go on with; empty means to begin in INIT. `pools` (kernel only): what the
-    earlier process said last of its pools. `overrides` (kernel only): what operators said of real
-    servers, so that no moment of a restart gives one its weight back. `instance_overrides` (ha
-    only): what they want of instances.
+    only): the instance states to go on with; empty means to begin in INIT. `pools` (kernel only):
+    what the earlier process said last of its pools. `overrides` (kernel only): what operators said
+    of real servers, so that no moment of a restart gives one its weight back. `instance_overrides`
+    (ha only): what they want of instances.
     """
 
     config: Config

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import socket
 
-from lvs_agent.adapters import ledger_file
+from lvs_agent.adapters import adoption, ledger_file
 from lvs_agent.core import ledger as ledgers
 from lvs_agent.core.ledger import Ledger
 from lvs_agent.core.messages import (
@@ -41,6 +41,9 @@ DEAD_MAN_MINIMUM_NS = 250_000_000
 # A successor of ours hears of every instance in its first milliseconds; when it does not, there is
 # no ha process, and nobody advertises the addresses that it found.
 ADOPTED_WAIT_NS = 3_000_000_000
+# Beside another program, which advertises them meanwhile, a host that is starved by two programs
+# that start may take its time.
+SHARED_WAIT_NS = 20_000_000_000
 # How long ha may take to hand over when the supervisor is gone.
 HAND_OVER_NS = 500_000_000
 
@@ -95,7 +98,8 @@ class Kernel(Child):
         self._keepers.host.on_settled.append(lambda _changes: self._suspend.look())
         self._suspend.look()
         if start.restarted:
-            self._expect_ha(ADOPTED_WAIT_NS)
+            shared = adoption.is_ordered(self._directory)
+            self._expect_ha(SHARED_WAIT_NS if shared else ADOPTED_WAIT_NS)
         self._keepers.host.send_links(everything=True)
 
     def _write_ledger(self, content: Ledger) -> None:
