@@ -43,6 +43,13 @@ options:
     type: list
     elements: str
     default: []
+  rivals:
+    description:
+      - systemd units that must not run, since they and the agent would take the same addresses from
+        each other.
+    type: list
+    elements: str
+    default: []
   fail_on_missing:
     description: Fail if something is missing. Without it, only tell.
     type: bool
@@ -127,6 +134,8 @@ class Search:
                 package = _platform.file_package(self.platform, path)
                 self._lacks(f"no file {path}; install {_named(package)}", package)
         self.find_kernel_modules(parameters["kernel_modules"])
+        for unit in parameters["rivals"]:
+            self.find_rival(unit)
         present = sorted(os.listdir("/sys/class/net"))
         for name in parameters["interfaces"]:
             if name not in present:
@@ -136,6 +145,15 @@ class Search:
         self.missing.append(what)
         if package is not None and package not in self.packages:
             self.packages.append(package)
+
+    def find_rival(self, unit: str) -> None:
+        """A unit that is not to run."""
+        if _host.unit_state(self._module, unit).get("ActiveState") in ("active", "activating"):
+            self._lacks(
+                f"{unit} runs, and would take addresses from the agent: lvs.cluster.migrate goes"
+                " over from it; one that has other addresses is let alone with"
+                " director_beside_keepalived: true"
+            )
 
     def find_command(self, name: str) -> None:
         """A command, in the usual places for administrators."""
@@ -233,6 +251,7 @@ def main() -> None:
             "commands": {"type": "list", "elements": "str", "default": []},
             "files": {"type": "list", "elements": "path", "default": []},
             "interfaces": {"type": "list", "elements": "str", "default": []},
+            "rivals": {"type": "list", "elements": "str", "default": []},
             "fail_on_missing": {"type": "bool", "default": True},
             "packages_variable": {"type": "str"},
         },

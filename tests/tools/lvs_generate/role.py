@@ -235,6 +235,16 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
             ],
         },
     ),
+    "director_beside_keepalived": (
+        False,
+        {
+            "type": "bool",
+            "description": [
+                "Let a keepalived run on the same host. It must have other addresses and virtual"
+                " servers than the agent."
+            ],
+        },
+    ),
     "director_keepalived_unit": (
         "keepalived.service",
         {

@@ -82,6 +82,7 @@ class Host:
     def __init__(self, pythons: dict[str, str], **parameters: Any) -> None:
         empty: dict[str, Any] = {"python": None, "python_version": "3.11"}
         empty |= {"commands": [], "files": [], "kernel_modules": [], "interfaces": []}
+        empty |= {"rivals": []}
         self.params = {**empty, **parameters}
         self._pythons = pythons
 
@@ -114,6 +115,16 @@ def search(
 def test_the_usual_python_is_taken_where_it_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     pythons = {"/usr/bin/python3": "3.12", "/usr/bin/python3.11": "3.11"}
     assert search(monkeypatch, "ubuntu2404", pythons, python="auto").python == "/usr/bin/python3"
+
+
+@pytest.mark.parametrize(("state", "lacks"), [("active", 1), ("activating", 1), ("inactive", 0)])
+def test_a_keepalived_that_runs_is_told_with_the_way_over(
+    monkeypatch: pytest.MonkeyPatch, state: str, lacks: int
+) -> None:
+    monkeypatch.setattr(preflight._host, "unit_state", lambda *_: {"ActiveState": state})
+    found = search(monkeypatch, "rocky9", {}, rivals=["keepalived.service"])
+    assert len(found.missing) == lacks
+    assert all("lvs.cluster.migrate" in line for line in found.missing)
 
 
 def test_one_beside_a_usual_one_that_is_too_old_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
