@@ -142,7 +142,7 @@ import os
 import signal
 import stat
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.cluster.plugins.module_utils import (
@@ -154,8 +154,8 @@ from ansible_collections.lvs.cluster.plugins.module_utils import (
     _unit_processes,
 )
 
-# keepalived writes it within milliseconds; on a busy host, with many instances, later.
-_DUMP_S = 3.0
+# keepalived writes it within milliseconds; on a starved host, with many instances, later.
+_DUMP_S = 10.0
 _DUMP_POLL_S = 0.05
 _DUMP = "tmp/keepalived.data"
 # Some hundred times of what 255 instances take.
@@ -228,36 +228,41 @@ def states(pid: int) -> tuple[list[_keepalived.VirtualRouter], str]:
     """The instances of keepalived, or why they are not known."""
     # It may have a /tmp of its own.
     path = f"/proc/{pid}/root/{_DUMP}"
-    asked_ns = time.time_ns()
     try:
+        former = dump(path)
         os.kill(pid, signal.SIGUSR1)
         deadline = time.monotonic() + _DUMP_S
-        before = ""
+        before = former
         while time.monotonic() < deadline:
             time.sleep(_DUMP_POLL_S)
-            text = fresh(path, asked_ns)
+            now = dump(path)
             # Twice the same: it is whole.
-            if text and text == before:
-                return _keepalived.virtual_routers(text), ""
-            before = text
+            if now.written_ns != former.written_ns and now.text and now == before:
+                return _keepalived.virtual_routers(now.text), ""
+            before = now
     except OSError as error:
         return [], f"{_DUMP} of process {pid}: {error.strerror}"
     return [], f"no new /{_DUMP} within {_DUMP_S:.0f} s of SIGUSR1 to process {pid}"
 
 
-def fresh(path: str, since_ns: int) -> str:
-    """The file's text if root has written it since then; empty else. Others may write in /tmp."""
+class Dump(NamedTuple):
+    """The file that SIGUSR1 makes: its text, and when it was written last."""
+
+    text: str = ""
+    written_ns: int = 0
+
+
+def dump(path: str) -> Dump:
+    """The file, if root has written it: others may write in /tmp, too."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        return ""
+        return Dump()
     with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
         status = os.fstat(file.fileno())
-        # The kernel's clock for files is up to a tick behind.
-        new = status.st_mtime_ns >= since_ns - 10_000_000
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != 0 or not new:
-            return ""
-        return file.read(_DUMP_BYTES_LIMIT)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != 0:
+            return Dump()
+        return Dump(file.read(_DUMP_BYTES_LIMIT), status.st_mtime_ns)
 
 
 def tables(module: AnsibleModule) -> list[str]:

@@ -180,7 +180,12 @@ def test_the_agent_takes_over_also_after_a_run_that_was_killed(
         words = ("-e", "lvs_migrate=to_agent")
         begun = cluster.begin("lvs_dr", *words, name="lvs.cluster.migrate")
         try:
-            cluster.wait("the agent beside keepalived", lambda: beside(lab), timeout_s=180)
+            cluster.wait(
+                "the agent beside keepalived",
+                lambda: beside(lab) or begun.poll() is not None,
+                timeout_s=180,
+            )
+            assert begun.poll() is None, begun.communicate()[0]
         finally:
             kill(begun)
         # A crash at that moment is the worst that can happen: the sweep must not take what is
