@@ -98,6 +98,8 @@ class Reader:
             piece, self._rest = _first(text)
             if not piece.strip(SPACE):
                 continue
+            if "$" in piece:
+                self._parameters.note_left(piece, self._line.position)
             if piece.startswith("include_check"):
                 self._include_check(piece)
             yield Piece(
