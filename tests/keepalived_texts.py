@@ -132,6 +132,23 @@ def _statements(blocks: st.SearchStrategy[tuple[Statement, ...]] | None) -> Any:
 # Any tree that the language can say, by its keywords not a configuration.
 trees = st.recursive(_statements(None), _statements, max_leaves=8)
 
+_leaves = st.builds(statement, st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2"]))
+_blocks = st.recursive(
+    st.lists(_leaves, min_size=1, max_size=3),
+    lambda blocks: st.lists(
+        _leaves | st.builds(lambda block: statement("d", "e", block=block), blocks),
+        min_size=1,
+        max_size=3,
+    ),
+    max_leaves=6,
+)
+# Trees of named blocks of the top level without empty blocks, for damage to their braces.
+indented_trees = st.lists(
+    st.builds(lambda block: statement("vrrp_instance", "VI", block=block), _blocks),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+
 # Texts made of what the language is made of, most of them wrong somewhere.
 _FRAGMENTS = [
     " ", " ", " ", "\n", "\n", "\n    ", "\t", "\r\n", "{", "}", "{\n", "}\n", '"', "'", "\\",

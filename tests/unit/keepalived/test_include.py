@@ -148,7 +148,7 @@ def test_only_plain_files_that_are_not_executable_are_read(tmp_path: Path) -> No
     parsed = parse(str(main), KeepalivedFiles())
     assert short(parsed.statements) == [["a"], ["one"], ["x"], ["x"]]
     assert [text for _, text in noticed(parsed)] == [
-        f"{tmp_path}/2.conf: Is a directory; left out",
+        f"{tmp_path}/2.conf: not a plain file; left out",
         f"{tmp_path}/3.conf: not a plain file; left out",
         f"{tmp_path}/4.conf: executable, which keepalived does not read; left out",
     ]

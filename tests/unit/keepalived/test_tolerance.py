@@ -5,8 +5,11 @@ without a notice, and every notice names its line."""
 from __future__ import annotations
 
 import pytest
-from keepalived_texts import noticed, read, said, short
-from lvs_agent.keepalived.tree import Unreadable
+from hypothesis import given
+from hypothesis import strategies as st
+from keepalived_texts import indented_trees, noticed, read, said, short
+from lvs_agent.keepalived.tree import Statement, Unreadable
+from lvs_agent.keepalived.write import write
 
 SLASHES = """\
 vrrp_instance VI_7 {   // the first
@@ -93,7 +96,7 @@ SERVER_TEXT = "virtual_server 10.0.0.9 80 {\n    protocol TCP\n}\n"
             "    }\n"
             "}\n",
             3,
-            "the block of authentication is not closed: there is no } before virtual_ipaddress",
+            "the block of authentication is not closed; it is taken to end before virtual_",
             id="} before a sibling lost",
         ),
         pytest.param(
@@ -106,7 +109,7 @@ SERVER_TEXT = "virtual_server 10.0.0.9 80 {\n    protocol TCP\n}\n"
             "\t\t10.0.0.9\n"
             "}\n",
             6,
-            "the block of virtual_ipaddress is not closed: there is no } before }",
+            "the block of virtual_ipaddress is not closed; it is taken to end before }",
             id="} before the outer } lost",
         ),
         pytest.param(
@@ -190,6 +193,47 @@ def test_a_brace_too_few_or_too_many_is_set_right_by_indentation(
     assert short(parsed.statements) == [INSTANCE, SERVER][: 1 + bool(more)]
     assert [(at, said) for at, said in noticed(parsed) if at != line or message not in said] == []
     assert len(parsed.notices) == 1
+
+
+def damaged(lines: list[str], at: int, damage: str) -> list[str]:
+    """The lines with one brace lost, or one } doubled."""
+    line = lines[at]
+    if damage == "doubled":
+        return [*lines[:at], line, *lines[at:]]
+    return [*lines[:at], line.removesuffix(" {").removesuffix("}"), *lines[at + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("brace", "damage"), [("}", "lost"), ("}", "doubled"), ("{", "lost")], ids=str
+)
+@given(tree=indented_trees, data=st.data())
+def test_one_damaged_brace_in_a_well_indented_text_costs_nothing(
+    brace: str, damage: str, tree: tuple[Statement, ...], data: st.DataObject
+) -> None:
+    lines = write(tree).splitlines()
+    at = data.draw(st.sampled_from([n for n, line in enumerate(lines) if line.endswith(brace)]))
+    parsed = read("\n".join(damaged(lines, at, damage)))
+    assert short(parsed.statements) == short(tree)
+    assert len(parsed.notices) == 1
+
+
+@given(tree=indented_trees, data=st.data())
+def test_however_many_braces_are_damaged_no_statement_is_lost(
+    tree: tuple[Statement, ...], data: st.DataObject
+) -> None:
+    lines = write(tree).splitlines()
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        damage = "doubled" if lines[at].endswith("}") and data.draw(st.booleans()) else "lost"
+        lines = damaged(lines, at, damage)
+
+    def keywords(statements: tuple[Statement, ...]) -> list[str]:
+        found = []
+        for one in statements:
+            found += [one.words[0].text, *keywords(one.block or ())]
+        return found
+
+    assert keywords(read("\n".join(lines)).statements) == keywords(tree)
 
 
 def test_a_lost_brace_does_not_reach_beyond_the_next_block_of_the_top_level() -> None:
