@@ -38,7 +38,7 @@ def test_slashes_are_comments_where_they_can_be_meant_as_such() -> None:
             ],
         ]
     ]
-    assert [line for line, text in noticed(parsed) if "// does not begin" in text] == [
+    assert [line for line, text in noticed(parsed) if "// and what is behind" in text] == [
         1,
         2,
         3,
@@ -96,7 +96,7 @@ SERVER_TEXT = "virtual_server 10.0.0.9 80 {\n    protocol TCP\n}\n"
             "    }\n"
             "}\n",
             3,
-            "the block of authentication is not closed; it is taken to end before virtual_",
+            "the block of authentication is not closed; it is taken to end before line 5",
             id="} before a sibling lost",
         ),
         pytest.param(
@@ -109,7 +109,7 @@ SERVER_TEXT = "virtual_server 10.0.0.9 80 {\n    protocol TCP\n}\n"
             "\t\t10.0.0.9\n"
             "}\n",
             6,
-            "the block of virtual_ipaddress is not closed; it is taken to end before }",
+            "the block of virtual_ipaddress is not closed; it is taken to end before line 8",
             id="} before the outer } lost",
         ),
         pytest.param(
@@ -296,6 +296,15 @@ def test_strange_bytes_are_noticed(data: bytes, words: list[str], message: str) 
     assert short(parsed.statements)[-1] == words
     assert message in noticed(parsed)[0][1]
     assert len(parsed.notices) == 1
+
+
+def test_spaces_of_a_web_page_are_blanks_outside_of_quotes_and_said_once_per_file() -> None:
+    text = 'vrrp_instance VI_1 {\n\u00a0 \u00a0state MASTER\n\u3000a\u00a0"b\u00a0c"\n\u00a0\n'
+    parsed = read(text)
+    assert short(parsed.statements) == [
+        ["vrrp_instance", "VI_1", [["state", "MASTER"], ["a", "b\u00a0c"]]]
+    ]
+    assert [line for line, text in noticed(parsed) if "Unicode spaces" in text] == [2]
 
 
 def test_foreign_bytes_in_comments_do_not_matter() -> None:

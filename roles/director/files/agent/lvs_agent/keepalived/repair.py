@@ -116,7 +116,7 @@ class _Repair:
     def _close(self, keep: int, at: Piece, *, end: bool = False) -> Iterator[Piece]:
         """Close all blocks but `keep`, before `at`, or behind it if it is the section's `end`."""
         line = at.position.line
-        before = f"at the end, line {line}" if end else f"before {_name(at)}, line {line}"
+        before = f"behind line {line}" if end else f"before line {line}, {_name(at)}"
         while len(self.stack) > keep:
             block = self.stack.pop()
             self.unclosed -= 1

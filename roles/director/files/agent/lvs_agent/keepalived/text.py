@@ -18,6 +18,9 @@ from lvs_agent.keepalived.tree import Position, Unreadable
 # keepalived strips blanks at the ends of a line, and splits it at all white space.
 BLANK = " \t"
 SPACE = " \t\n\v\f\r"
+# Blanks of Unicode, which come with what is copied from a page of the web.
+FOREIGN_BLANKS = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
+_FOREIGN_BLANKS = re.compile(f'"[^"]*"|([{FOREIGN_BLANKS}])')
 _SPECIAL = re.compile(r'[!#"\\]')
 # What has no place in text: everything below a blank, but for white space, and DEL.
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r")) + b"\x7f"
@@ -46,20 +49,30 @@ def lines(path: str, data: bytes, notes: Notes) -> Iterator[Line]:
     """The file's lines, empty ones too. Raises Unreadable for what is no text."""
     data = _as_text(path, data, notes)
     utf8 = _is_utf8(data)
+    blanks_noted = False
     for number, content in enumerate(data.split(b"\n"), start=1):
         position = Position(path, number)
         foreign = not utf8 and not _is_utf8(content)
         raw = content.decode("latin-1" if foreign else "utf-8").rstrip("\r")
-        text, wrong = decomment(raw)
+        usual = raw if raw.isascii() else _with_usual_blanks(raw)
+        text, wrong = decomment(usual)
         if wrong:
             notes.add(position, wrong)
+        if usual != raw and not blanks_noted:
+            blanks_noted = True
+            notes.add(
+                position,
+                "no-break or other Unicode spaces, here and maybe further on: they are read as "
+                "blanks; keepalived takes them as letters",
+                "replace them by blanks",
+            )
         if "//" in text:
             text = _without_slashes(text, position, notes)
         if foreign and not text.isascii():
             notes.add(position, "not UTF-8; read as Latin-1", "save the file as UTF-8")
         if len(raw) > limits.KEEPALIVED_LINE:
             _too_long(text, position, notes)
-        yield Line(text, raw, _indent(raw), position)
+        yield Line(text, raw, _indent(usual), position)
 
 
 def decomment(raw: str) -> tuple[str, str | None]:
@@ -136,6 +149,10 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _with_usual_blanks(raw: str) -> str:
+    return _FOREIGN_BLANKS.sub(lambda found: " " if found[1] else found[0], raw)
+
+
 def _indent(raw: str) -> int:
     blanks = raw[: len(raw) - len(raw.lstrip(BLANK))]
     return len(blanks.expandtabs(8)) if "\t" in blanks else len(blanks)
@@ -170,8 +187,7 @@ def _without_slashes(text: str, position: Position, notes: Notes) -> str:
             continue
         notes.add(
             position,
-            "// does not begin a comment for keepalived, which takes the words behind it as "
-            "parameters; they are ignored here",
+            "// and what is behind it is ignored; keepalived takes it as parameters",
             "begin comments with # or !",
         )
         return before.rstrip(BLANK) + ("\\" if text.endswith("\\") else "")

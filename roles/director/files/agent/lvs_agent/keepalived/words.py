@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from lvs_agent.keepalived.text import FOREIGN_BLANKS
 from lvs_agent.keepalived.tree import Word
 
 _PLAIN = re.compile(r'"([^"]*)("?)|[^ \t\f\n\r\v"]+')
@@ -34,7 +35,7 @@ _ESCAPES = {
     "v": "\v",
 }
 _HIDDEN = re.compile(r'["$\x01-\x1f\x7f]')
-_NEEDS_QUOTES = re.compile(r"[\s#!{}'\"]|^//|^$|\\$")
+_NEEDS_QUOTES = re.compile(rf"[\s{FOREIGN_BLANKS}#!{{}}'\"]|^//|^$|\\$")
 # A reference that keepalived knows without a definition is replaced even in quotes.
 _PREDEFINED = re.compile(r"\$\{?_(?:PWD|INSTANCE|RANDOM|ENV|HASH|BANG)\b")
 _SPECIAL_KEYWORD = re.compile(r"[@~$]|include[rmwba]?$")
