@@ -111,7 +111,7 @@ def test_predefined_parameters() -> None:
 
 
 def test_a_predefined_comment_sign_begins_a_comment_outside_of_quotes() -> None:
-    assert said("a b${_HASH}c d") == [["a", "b"]]
+    assert said("a b ${_HASH} d") == [["a", "b"]]
 
 
 def test_without_a_die_the_lowest_number_is_taken_and_said() -> None:

@@ -99,6 +99,9 @@ def assert_the_same(text: str, more: dict[str, str] | None = None) -> Transcript
         "~SEQ(i,1,0,3) ka\n~SEQ(i,1,-1,3) kb\n~SEQ(i) kc\nkd",
         "~LST(i) kd\n~LST(i,{a,b}) ke\n~kf\n~SEQx(i,-2) kg",
         "k${_PWD}\nk${_INSTANCE}\nk${_HASH}ka\n\"${_HASH}\" kb\nkc${_BANG}kd\n$_PWD=ke\n${_PWD}",
+        "$R= \\\n kr$A { \\\n kw \\\n }\n"
+        "$V= \\\n kv { \\\n $A=$B \\\n ~SEQ(P,515,517) $R \\\n $A=$C \\\n ~SEQ(P,2) $R \\\n}\n"
+        "$B=1\n$C=2\n$V\n$B=3\n$V",
         "~SEQ(i,2) ka$i { kb\n$A=~SEQ(i,2) kc$i\n$A\nkd { ~SEQ(i,2) ke$i }",
     ],
 )  # fmt: skip

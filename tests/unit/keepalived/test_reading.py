@@ -53,7 +53,6 @@ def test_an_empty_block_is_not_no_block() -> None:
     [
         ("a b # c", ["a", "b"]),
         ("a b! c", ["a", "b"]),
-        ("a b#c", ["a", "b"]),
         ("   # nothing else\na b", ["a", "b"]),
         ('a "b # c" d', ["a", "b # c", "d"]),
         ('a "b" # "c"', ["a", "b"]),

@@ -275,10 +275,24 @@ def test_a_block_without_a_keyword_belongs_to_the_one_around() -> None:
     assert noticed(parsed) == [(4, "a { without a keyword before it is ignored")]
 
 
+@pytest.mark.parametrize("text", ["auth_pass top!", "auth_pass top!secret", "auth_pass top#1 # x"])
+def test_a_comment_within_a_word_is_noticed_without_the_word(text: str) -> None:
+    parsed = read(text)
+    assert short(parsed.statements) == [["auth_pass", "top"]]
+    assert [line for line, said in noticed(parsed) if "begins a comment" in said] == [1]
+    assert not any("top" in said or "secret" in said for _, said in noticed(parsed))
+
+
+@pytest.mark.parametrize("text", ["a b# c", "a b! c", "a b ## c", "a b### c", "a {}#c", 'a "b!c"'])
+def test_other_comments_are_only_comments(text: str) -> None:
+    said(text)
+
+
 def test_an_open_quote_reaches_to_the_end_of_the_line() -> None:
     parsed = read('a "b c\nscript x "y z\nd\n')
     assert short(parsed.statements) == [["a", "b c"], ["script", "x", "y z"], ["d"]]
-    assert {line for line, _ in noticed(parsed)} == {1, 2}
+    assert [line for line, said in noticed(parsed) if 'a " is not closed' in said] == [1, 2]
+    assert len(parsed.notices) == 2
 
 
 @pytest.mark.parametrize(

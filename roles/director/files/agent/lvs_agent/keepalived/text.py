@@ -107,13 +107,29 @@ def decomment(raw: str) -> tuple[str, str | None]:
     kept.append(text[start:end])
     result = "".join(kept).rstrip(BLANK) + ("\\" if goes_on else "")
     if quote:
-        return result, 'a " is not closed on this line'
+        return result, open_quote('"')
+    if comment > 0 and _within_a_word(text, comment):
+        # Not the word itself: as likely as not it is a password.
+        return result, (
+            f"the {text[comment]} within a word begins a comment; if it is part of the word, as in "
+            "a password, put the word into double quotes"
+        )
     if literal:
         return result, (
             "a backslash does not keep # and ! from beginning a comment in every keepalived "
             "process; put the word into double quotes"
         )
     return result, None
+
+
+def open_quote(quote: str) -> str:
+    """What is said of a quote without a second one."""
+    return f"a {quote} is not closed on its line: what is behind it is taken as one word"
+
+
+def _within_a_word(text: str, at: int) -> bool:
+    before, behind = text[at - 1], text[at + 1 : at + 2]
+    return before not in " \t{}" and behind not in {" ", "\t", "#", "!"}
 
 
 def _as_text(path: str, data: bytes, notes: Notes) -> bytes:

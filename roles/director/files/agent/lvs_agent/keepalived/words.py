@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from lvs_agent.keepalived.text import FOREIGN_BLANKS
+from lvs_agent.keepalived.text import FOREIGN_BLANKS, open_quote
 from lvs_agent.keepalived.tree import Word
 
 _PLAIN = re.compile(r'"([^"]*)("?)|[^ \t\f\n\r\v"]+')
@@ -60,7 +60,7 @@ def split(text: str) -> tuple[tuple[Word, ...], str | None]:
         else:
             words.append(Word(found[1], quoted=True))
             if not found[2]:
-                wrong = 'a " is not closed: everything behind it is one word'
+                wrong = open_quote('"')
     return tuple(words), wrong
 
 
@@ -91,7 +91,7 @@ def split_command(text: str) -> tuple[tuple[Word, ...], str | None]:
     if parts or quoted:
         words.append(Word("".join(parts), quoted))
     if quote:
-        wrong = f"a {quote} is not closed: everything behind it is one word"
+        wrong = open_quote(quote)
     return tuple(words), wrong
 
 
