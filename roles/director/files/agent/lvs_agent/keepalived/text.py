@@ -32,7 +32,9 @@ _SLASHES = re.compile(r'"[^"]*"|(?<![^\s{}])//')
 _SURELY_COMMENT = re.compile(r"//(?:$|[\s/]|[^\x00-\x7f])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: there is one for every line, and that costs a third of the time
 class Line:
     """A line of a file: `text` without comments and blanks at its ends, `raw` as it stood.
 

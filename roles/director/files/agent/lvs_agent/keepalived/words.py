@@ -53,6 +53,8 @@ def first_word(text: str) -> str:
 
 def split(text: str) -> tuple[tuple[Word, ...], str | None]:
     """The words, plainly; and what is wrong with them, or None."""
+    if '"' not in text and text.isascii() and text.isprintable():
+        return tuple(map(Word, text.split())), None  # nearly every line
     words, wrong = [], None
     for found in _PLAIN.finditer(text):
         if found[1] is None:
