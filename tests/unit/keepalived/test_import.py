@@ -440,3 +440,14 @@ def test_errors_of_our_own_check_have_the_line_that_they_come_from() -> None:
 
 def test_an_empty_file_is_an_empty_document() -> None:
     assert imported("").document == {}
+
+
+def test_a_file_of_nothing_but_mistakes_is_read_in_bounded_time() -> None:
+    """Suggestions are looked for a limited number of times, and long lists are not read."""
+    mistakes = "".join(f"mistake{number:05} x\n" for number in range(3000))
+    found = imported(INSTANCE.format(mistakes))
+    assert len(found.noted) == 3000
+    lines = "".join("192.0.2.1 what\n" for number in range(3000))
+    long = imported(INSTANCE.format(f"virtual_ipaddress {{\n{lines}}}"))
+    assert len(long.noted) == 1001
+    assert [error.path for error in long.errors()] == ["vrrp_instances.VI_1.virtual_ipaddress"]

@@ -129,7 +129,7 @@ def family(instance: Values) -> int:
 
 
 def _family_of(line: str | Values) -> int:
-    address = line.split()[0] if isinstance(line, str) else str(line["address"])
+    address = line.partition(" ")[0] if isinstance(line, str) else str(line["address"])
     return 6 if ":" in address else 4
 
 
@@ -184,7 +184,7 @@ def _trackers(path: str, values: Values, document: Values, translator: Translato
             continue
         kept = []
         for index, use in enumerate(uses):
-            name = use.split()[0] if isinstance(use, str) else use["name"]
+            name = use.partition(" ")[0] if isinstance(use, str) else use["name"]
             if name in document.get(section, {}):
                 kept.append(use)
                 continue

@@ -23,6 +23,8 @@ from lvs_agent.schema import Kind, Option
 
 Values = dict[str, Any]
 
+# Each takes a millisecond; a file with so many mistakes is no configuration.
+_SUGGESTIONS_LIMIT = 100
 # As many words as a line may lose one after the other.
 _LINE_WORDS_LIMIT = 64
 
@@ -47,6 +49,7 @@ class Translator:
     noted: list[Noted] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     commands: list[Position] = field(default_factory=list)
+    suggestions: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def note(
         self, path: str, where: Statement | Position, message: str, suggestion: str | None = None
@@ -90,11 +93,20 @@ class Translator:
         what = "block" if statement.block is not None else "keyword"
         where = place.name if path else "the file"
         elsewhere = [name for name, other in places().items() if word in other.keywords]
-        close = [] if elsewhere else _close(word, place)
+        close = None if elsewhere else self._close(word, place)
         message = f"{word} is not a {what} of {where}: it has no effect, in keepalived neither"
         if elsewhere:
             message += f"; it belongs into {elsewhere[0]}"
-        self.note(path, statement, message, close[0] if close else None)
+        self.note(path, statement, message, close)
+
+    def _close(self, word: str, place: Place) -> str | None:
+        """The keyword of `place` that `word` is nearest to."""
+        key = place.name, word
+        if key not in self.suggestions and len(self.suggestions) < _SUGGESTIONS_LIMIT:
+            same = [name for name in place.keywords if name.lower() == word.lower()]
+            near = same or difflib.get_close_matches(word, list(place.keywords), n=1, cutoff=0.7)
+            self.suggestions[key] = near[0] if near else None
+        return self.suggestions.get(key)
 
     def _known(self, keyword: Keyword, statement: Statement, values: Values, path: str) -> None:
         option = keyword.option
@@ -213,6 +225,11 @@ class Translator:
         found: list[str | Values] = []
         for one in statement.block:
             here = f"{path}[{before + len(found)}]"
+            if option.maximum is not None and before + len(found) > option.maximum:
+                # More than are allowed, which is an error: what they say is of no interest.
+                found.append(" ".join(word.text for word in one.words))
+                self.positions[here] = one.position
+                continue
             line = self.line(option, [word.text for word in one.words], one, here)
             if line is not None:
                 found.append(line)
@@ -238,13 +255,13 @@ class Translator:
             try:
                 value = lines.of_words(block, words, shown)
                 break
-            except lines.LineError as error:
-                if error.unknown is None or error.unknown not in words:
-                    self.note(path, statement, f"{error}; the line is left out")
-                    return None
+            except lines.UnknownWordError as error:
                 words = list(words)
-                words.remove(error.unknown)
-                unknown.append(error.unknown)
+                words.remove(error.word)
+                unknown.append(error.word)
+            except lines.LineError as error:
+                self.note(path, statement, f"{error}; the line is left out")
+                return None
         else:
             self.note(path, statement, f"cannot be read: {shown}; the line is left out")
             return None
@@ -264,9 +281,3 @@ def _needs_mapping(block: Any, words: list[str], value: Values) -> bool:
     """Whether the one-line form would be read as something else: a name with a blank in it."""
     text = " ".join(words)
     return text.split() != words or lines.of_words(block, text.split(), text) != value
-
-
-def _close(word: str, place: Place) -> list[str]:
-    """The keyword of `place` that `word` is nearest to."""
-    same = [name for name in place.keywords if name.lower() == word.lower()]
-    return same or difflib.get_close_matches(word, list(place.keywords), n=1, cutoff=0.7)
