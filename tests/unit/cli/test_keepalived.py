@@ -88,8 +88,7 @@ def test_export_begins_with_what_it_cannot_say(
     said = "global_defs.notify_timeout: 5: keepalived has no such keyword"
     assert printed.err == f"warning: {said}\n"
     assert printed.out == (
-        f"# From {ours}, by lvs-agent export.\n# not said here: {said}\n\n"
-        "global_defs {\n    router_id x\n}\n"
+        f"# From {ours}, by lvs-agent export.\n# {said}\n\nglobal_defs {{\n    router_id x\n}}\n"
     )
 
 

@@ -451,3 +451,15 @@ def test_a_file_of_nothing_but_mistakes_is_read_in_bounded_time() -> None:
     long = imported(INSTANCE.format(f"virtual_ipaddress {{\n{lines}}}"))
     assert len(long.noted) == 1001
     assert [error.path for error in long.errors()] == ["vrrp_instances.VI_1.virtual_ipaddress"]
+
+
+def test_a_tracker_that_is_defined_behind_its_use_is_left_out_as_in_keepalived() -> None:
+    script = "vrrp_script web {\nscript /bin/true\n}\n"
+    use = INSTANCE.format("track_script {\nweb\n}")
+    before, behind = imported(script + use), imported(use + script)
+    assert before.document["vrrp_instances"]["VI_1"]["track_script"] == ["web"]
+    assert "track_script" not in behind.document["vrrp_instances"]["VI_1"]
+    assert noted(behind)[0] == (
+        6,
+        "track_script web is left out: it is defined further down, where keepalived does not look",
+    )

@@ -395,3 +395,10 @@ def test_a_check_without_a_url_is_left_out_as_in_keepalived() -> None:
     assert notices("", "HTTP_GET {\nconnect_port 80\n}") == [
         "a check without a url is left out, as in keepalived"
     ]
+
+
+def test_a_check_of_what_is_not_there_is_left_out_as_in_keepalived() -> None:
+    file_check = "FILE_CHECK {\ntrack_file f\n}"
+    assert "file_check" not in real(file_check)
+    assert notices("", file_check) == ["FILE_CHECK of f is left out: nothing is called so"]
+    assert "bfd_check" not in real("BFD_CHECK {\n}")

@@ -185,11 +185,12 @@ def _trackers(path: str, values: Values, document: Values, translator: Translato
         kept = []
         for index, use in enumerate(uses):
             name = use.partition(" ")[0] if isinstance(use, str) else use["name"]
-            if name in document.get(section, {}):
+            here = f"{path}.{option}[{index}]"
+            if why := translator.not_yet(document, section, name, here):
+                where = translator.positions[here]
+                translator.note(path, where, f"{option} {name} is left out: {why}")
+            else:
                 kept.append(use)
-                continue
-            where = translator.positions[f"{path}.{option}[{index}]"]
-            translator.note(path, where, f"{option} {name} is left out: nothing is called so")
         if kept:
             values[option] = kept
         else:

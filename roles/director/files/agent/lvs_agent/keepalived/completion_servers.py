@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lvs_agent.config.derive import CHECK_SECTIONS
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_special import (
     CHECKED_PORT,
@@ -43,6 +44,7 @@ def complete(document: Values, translator: Translator) -> None:
         _server(path, server, document, translator)
         for real_name, real in server["real_servers"].items():
             _urls(f"{path}.real_servers.{real_name}", real, translator)
+            _trackers(f"{path}.real_servers.{real_name}", real, document, translator)
             _checks(real, server, certificate, document)
             if log_all:
                 for check in _all_checks(real):
@@ -152,6 +154,24 @@ def _urls(path: str, real: Values, translator: Translator) -> None:
         real[name] = [check for check in real.get(name, ()) if check["url"]]
         if not real[name]:
             del real[name]
+
+
+def _trackers(path: str, real: Values, document: Values, translator: Translator) -> None:
+    """Checks that name what is not there, or not yet; keepalived goes on without them."""
+    for name, (option, section) in CHECK_SECTIONS.items():
+        kept = []
+        for index, check in enumerate(real.get(name, ())):
+            here = f"{path}.{name}[{index}]"
+            tracker = check.get(option, "")
+            if why := translator.not_yet(document, section, tracker, here):
+                message = f"{name.upper()} of {tracker or 'nothing'} is left out: {why}"
+                translator.note(here, translator.positions[here], message)
+            else:
+                kept.append(check)
+        if kept:
+            real[name] = kept
+        else:
+            real.pop(name, None)
 
 
 def _said(option: str, holders: tuple[Values, ...]) -> bool:

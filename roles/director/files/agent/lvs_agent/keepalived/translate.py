@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvs_agent.config import lines, walk
-from lvs_agent.keepalived import translate_values
+from lvs_agent.keepalived import export_values, translate_values
 from lvs_agent.keepalived.table import Form, Keyword, Place, places
 from lvs_agent.keepalived.translate_values import Refused
 from lvs_agent.keepalived.tree import Notice, Position, Statement
-from lvs_agent.schema import Kind, Option
+from lvs_agent.schema import VIRTUAL_ROUTE, VIRTUAL_RULE, Kind, Option
 
 Values = dict[str, Any]
 
@@ -50,6 +50,7 @@ class Translator:
     positions: dict[str, Position] = field(default_factory=dict)
     commands: list[Position] = field(default_factory=list)
     suggestions: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _order: dict[str, int] = field(default_factory=dict)
 
     def note(
         self, path: str, where: Statement | Position, message: str, suggestion: str | None = None
@@ -57,6 +58,17 @@ class Translator:
         """A notice about the block at `path`."""
         position = where.position if isinstance(where, Statement) else where
         self.noted.append(Noted(path, Notice(position, message, suggestion)))
+
+    def not_yet(self, document: Values, section: str, name: str, use: str) -> str | None:
+        """Why `name` of `section` means nothing at the path `use`; None if it does. keepalived does
+        not look ahead."""
+        if name not in document.get(section, {}):
+            return "nothing is called so"
+        if not self._order:
+            self._order.update({path: number for number, path in enumerate(self.positions)})
+        if self._order[f"{section}.{name}"] > self._order[use]:
+            return "it is defined further down, where keepalived does not look"
+        return None
 
     def block(
         self,
@@ -273,8 +285,9 @@ class Translator:
         if problems:
             self.note(path, statement, f"{shown!r}: {'; '.join(problems)}; the line is left out")
             return None
-        text = " ".join(words)
-        return text if not _needs_mapping(block, words, value) else value
+        if block in (VIRTUAL_ROUTE, VIRTUAL_RULE):
+            return " ".join(word.text for word in export_values.line(block, value))
+        return value if _needs_mapping(block, words, value) else " ".join(words)
 
 
 def _needs_mapping(block: Any, words: list[str], value: Values) -> bool:
