@@ -51,6 +51,15 @@ def test_slashes_are_comments_where_they_can_be_meant_as_such() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ['state MASTER // it is "so', "state MASTER // so!said", "state MASTER // it's # so"]
+)
+def test_what_is_behind_slashes_has_no_faults(text: str) -> None:
+    parsed = read(text)
+    assert short(parsed.statements) == [["state", "MASTER"]]
+    assert len(parsed.notices) == 1
+
+
+@pytest.mark.parametrize(
     "text", ["path http://x//y", 'script "curl -s //x"', "path /a//", "# a // b", "a {} # // b"]
 )
 def test_other_slashes_are_only_slashes(text: str) -> None:

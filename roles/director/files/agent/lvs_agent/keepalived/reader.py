@@ -80,7 +80,8 @@ class Reader:
     _bytes: int = 0
     _lines: int = 0
     _opened: int = 0
-    _conditions: set[str] = field(default_factory=set)
+    # The config ids that lines are for, each with the first of them.
+    _conditions: dict[str, Position] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._parameters = Parameters(self.host, self.notes)
@@ -109,6 +110,7 @@ class Reader:
                 self._line.raw,
                 self._line.indent if self._fresh else None,
             )
+        self._note_conditions()
 
     def _next(self) -> str | None:
         """The next text to look at, "" for an empty line; None at the end."""
@@ -230,15 +232,21 @@ class Reader:
             self.notes.add(self._line.position, f"a condition without a line behind it: {text}")
             return ""
         reversed_, wanted, rest = found.groups()
+        self._conditions.setdefault(wanted, self._line.position)
+        return rest if (self.host.config_id != wanted) == bool(reversed_) else ""
+
+    def _note_conditions(self) -> None:
+        """Say that no line is for this host: as likely as not the config id is another one's."""
         given = self.host.config_id
-        if given is None and wanted not in self._conditions:
-            self._conditions.add(wanted)
-            self.notes.add(
-                self._line.position,
-                f"lines for the config id {wanted} only: none was given",
-                f"read the file with the config id {wanted}, if it is this host's",
-            )
-        return rest if (given != wanted) == bool(reversed_) else ""
+        if not self._conditions or given in self._conditions:
+            return
+        ids = ", ".join(one or '""' for one in self._conditions)
+        self.notes.add(
+            next(iter(self._conditions.values())),
+            f"lines are for one config id only ({ids}), and "
+            + ("none was given" if given is None else f"not for {given}"),
+            "read the file with the config id of its host",
+        )
 
     def _begin_repetition(self, text: str) -> None:
         position, directory = self._line.position, self._directory()

@@ -58,6 +58,8 @@ def lines(path: str, data: bytes, notes: Notes) -> Iterator[Line]:
         raw = content.decode("latin-1" if foreign else "utf-8").rstrip("\r")
         usual = raw if raw.isascii() else _with_usual_blanks(raw)
         text, wrong = decomment(usual)
+        if "//" in text and (before := _without_slashes(text, position, notes)) != text:
+            text, wrong = decomment(before)
         if wrong:
             notes.add(position, wrong)
         if usual != raw and not blanks_noted:
@@ -68,8 +70,6 @@ def lines(path: str, data: bytes, notes: Notes) -> Iterator[Line]:
                 "blanks; keepalived takes them as letters",
                 "replace them by blanks",
             )
-        if "//" in text:
-            text = _without_slashes(text, position, notes)
         if foreign and not text.isascii():
             notes.add(position, "not UTF-8; read as Latin-1", "save the file as UTF-8")
         if len(raw) > limits.KEEPALIVED_LINE:
