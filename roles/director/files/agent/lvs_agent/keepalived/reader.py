@@ -245,7 +245,6 @@ class Reader:
             next(iter(self._conditions.values())),
             f"lines are for one config id only ({ids}), and "
             + ("none was given" if given is None else f"not for {given}"),
-            "read the file with the config id of its host",
         )
 
     def _begin_repetition(self, text: str) -> None:

@@ -29,6 +29,16 @@ _STRAY = 8
 # A second slash-slash word, after a keyword: a comment if it goes on like this, else it may be a
 # value, such as a path.
 _SLASHES = re.compile(r'"[^"]*"|(?<![^\s{}])//')
+# Of lines with the same fault so many are named.
+_LINES_NAMED = 20
+_BLANKS_NOTE = (
+    "no-break or other Unicode spaces{} are read as blanks; keepalived takes them as letters: "
+    "replace them by blanks"
+)
+_SLASHES_NOTE = (
+    "// and what is behind it{} is ignored; keepalived takes it as parameters: begin comments with "
+    "# or !"
+)
 _SURELY_COMMENT = re.compile(r"//(?:$|[\s/]|[^\x00-\x7f])")
 
 
@@ -51,30 +61,39 @@ def lines(path: str, data: bytes, notes: Notes) -> Iterator[Line]:
     """The file's lines, empty ones too. Raises Unreadable for what is no text."""
     data = _as_text(path, data, notes)
     utf8 = _is_utf8(data)
-    blanks_noted = False
+    with_blanks: list[int] = []
+    with_slashes: list[int] = []
     for number, content in enumerate(data.split(b"\n"), start=1):
         position = Position(path, number)
         foreign = not utf8 and not _is_utf8(content)
         raw = content.decode("latin-1" if foreign else "utf-8").rstrip("\r")
         usual = raw if raw.isascii() else _with_usual_blanks(raw)
+        if usual != raw:
+            with_blanks.append(number)
         text, wrong = decomment(usual)
         if "//" in text and (before := _without_slashes(text, position, notes)) != text:
+            with_slashes.append(number)
             text, wrong = decomment(before)
         if wrong:
             notes.add(position, wrong)
-        if usual != raw and not blanks_noted:
-            blanks_noted = True
-            notes.add(
-                position,
-                "no-break or other Unicode spaces, here and maybe further on: they are read as "
-                "blanks; keepalived takes them as letters",
-                "replace them by blanks",
-            )
         if foreign and not text.isascii():
-            notes.add(position, "not UTF-8; read as Latin-1", "save the file as UTF-8")
+            notes.add(position, "not UTF-8; read as Latin-1: save the file as UTF-8")
         if len(raw) > limits.KEEPALIVED_LINE:
             _too_long(text, position, notes)
         yield Line(text, raw, _indent(usual), position)
+    _note_lines(path, with_blanks, _BLANKS_NOTE, notes)
+    _note_lines(path, with_slashes, _SLASHES_NOTE, notes)
+
+
+def _note_lines(path: str, numbers: list[int], message: str, notes: Notes) -> None:
+    """One notice for all lines with the same fault: who has it has it everywhere."""
+    if not numbers:
+        return
+    further = [str(number) for number in numbers[1:_LINES_NAMED]]
+    if len(numbers) > _LINES_NAMED:
+        further.append(f"{len(numbers) - _LINES_NAMED} others")
+    where = f" (and in line {', '.join(further)})" if further else ""
+    notes.add(Position(path, numbers[0]), message.replace("{}", where))
 
 
 def decomment(raw: str) -> tuple[str, str | None]:
@@ -144,8 +163,8 @@ def _as_text(path: str, data: bytes, notes: Notes) -> bytes:
     if data.startswith(b"\xef\xbb\xbf"):
         notes.add(
             first,
-            "a byte order mark is ignored; keepalived takes it as part of the first word",
-            "save the file as UTF-8 without BOM",
+            "a byte order mark is ignored; keepalived takes it as part of the first word: save the "
+            "file as UTF-8 without BOM",
         )
         data = data[3:]
     if stray:
@@ -203,10 +222,5 @@ def _without_slashes(text: str, position: Position, notes: Notes) -> str:
                 "begins with # or !",
             )
             continue
-        notes.add(
-            position,
-            "// and what is behind it is ignored; keepalived takes it as parameters",
-            "begin comments with # or !",
-        )
         return before.rstrip(BLANK) + ("\\" if text.endswith("\\") else "")
     return text
