@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keepalived_texts import GRAMMAR, read, short, trees
 from lvs_agent.adapters.keepalived_files import KeepalivedFiles
+from lvs_agent.keepalived.comments import decomment
 from lvs_agent.keepalived.grammar import Host
 from lvs_agent.keepalived.notes import Notes
 from lvs_agent.keepalived.parse import parse
 from lvs_agent.keepalived.reader import Reader
-from lvs_agent.keepalived.text import decomment
 from lvs_agent.keepalived.tree import Statement
 from lvs_agent.keepalived.words import first_word, split, split_command
 from lvs_agent.keepalived.write import write

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 
-from lvs_agent.keepalived.text import FOREIGN_BLANKS, open_quote
+from lvs_agent.keepalived.comments import open_quote
+from lvs_agent.keepalived.text import FOREIGN_BLANKS
 from lvs_agent.keepalived.tree import Word
 
 _PLAIN = re.compile(r'"([^"]*)("?)|[^ \t\f\n\r\v"]+')
