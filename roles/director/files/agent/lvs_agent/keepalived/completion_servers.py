@@ -25,6 +25,7 @@ _PERSISTENCE_S = 360  # keepalived's persistence_timeout where it has to have on
 # keepalived's defaults of checks that differ from ours, by check; delay_loop: as often as that.
 _RETRIES = {"dns_check": 3, "misc_check": 0}
 _WITH_PORTS = ("http_get", "ssl_get", "tcp_check", "udp_check", "smtp_check", "dns_check")
+_OVER_TCP = ("http_get", "ssl_get", "tcp_check", "smtp_check")
 _DELAYS_BEFORE_RETRY_S = {"http_get": 3, "ssl_get": 3}
 
 
@@ -71,6 +72,12 @@ def _server(path: str, server: Values, document: Values, translator: Translator)
     if server.get("ops") and addressed and server["protocol"] != "UDP":
         del server["ops"]
         note("ops", "ops is left out: it is for UDP, in keepalived as well")
+    for option in ("sh_port", "sh_fallback", "mh_port", "mh_fallback"):
+        scheduler = option[:2]
+        if server.get(option) and server.get("lb_algo", "wlc") != scheduler:
+            del server[option]
+            flag = option.replace("_", "-")
+            note(option, f"{flag} is left out: it is for the scheduler {scheduler}")
     _family(server)
     _quorum(server, note)
     method = server.pop(SORRY_METHOD, None)
@@ -117,6 +124,8 @@ def _checks(real: Values, server: Values, certificate: Values, document: Values)
             holders = (check, real, server)
             if port is not None and name in _WITH_PORTS:
                 check.setdefault("connect_port", port)
+            if "port" in real and name in _OVER_TCP and server.get("protocol", "TCP") != "TCP":
+                check.setdefault("connect_port", real["port"])  # of another protocol's service
             if name in _RETRIES and not _said("retry", holders):
                 check["retry"] = _RETRIES[name]
             if not _said("delay_before_retry", holders):
