@@ -19,9 +19,10 @@ sys.path[:0] = [
     str(REPOSITORY / "roles" / "director" / "files" / "agent"),
 ]
 
-from lvs_generate import data, options_table, role, json_schema  # noqa: E402, I001
+from lvs_generate import data, keepalived_table, options_table, role, json_schema  # noqa: E402, I001
 
 FILES: dict[str, Callable[[], str]] = {
+    "docs/keepalived.md": keepalived_table.text,
     "docs/lvs-config.schema.json": json_schema.text,
     "docs/options.md": options_table.text,
     "plugins/module_utils/_secrets.py": data.secrets,

@@ -30,7 +30,7 @@ def on_interface(name: str, *, dynamic: bool) -> Config:
 def test_missing_interface_ends_the_start_without_dynamic_interfaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    loaded = SimpleNamespace(config=on_interface("nosuch0", dynamic=False))
+    loaded = SimpleNamespace(notices=(), config=on_interface("nosuch0", dynamic=False))
     monkeypatch.setattr(run.configuration, "load", lambda _path: loaded)
     assert run.run("config.json", tmp_path) == run.EX_CONFIG
     said = "".join(capfd.readouterr())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`lvs-agent run | check | plan | probe | genhash | sweep`.
+"""`lvs-agent run | check | plan | probe | genhash | import | export | sweep`.
 
 Owns the arguments. Must never import at its top what one of the commands does not need: `sweep`
 runs while an address answers on a dead director.
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run the agent in the foreground (systemd does this)")
     run.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE")
+    _keepalived(run)
     _runtime_directory(run)
 
     check = commands.add_parser(
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "files", nargs="*", default=[DEFAULT_CONFIG], metavar="FILE", help="- is stdin"
     )
+    _keepalived(check)
     check.add_argument("--host", action="store_true", help="also look for the interfaces here")
     check.add_argument("--json", action="store_true", help="errors as JSON")
     check.add_argument(
@@ -54,10 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         "plan", help="what the file would change in the kernel; exit 0: nothing, 2: something"
     )
     plan.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help="- is stdin")
+    _keepalived(plan)
     plan.add_argument("--json", action="store_true", help="changes as JSON")
     _runtime_directory(plan)
 
     _probe_commands(commands)
+    _keepalived_commands(commands)
     sweep = commands.add_parser(
         "sweep", help="remove what a dead agent left in the kernel (systemd's ExecStopPost)"
     )
@@ -88,6 +92,40 @@ def _probe_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
 
 
+def _keepalived_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    imports = commands.add_parser(
+        "import",
+        help="print what a keepalived.conf becomes: the inventory's variables, with comments; exit"
+        " 0: accepted, 1: errors",
+    )
+    imports.add_argument("file", metavar="FILE", help="keepalived.conf")
+    imports.add_argument(
+        "--config-id", metavar="ID", help="for lines with @ID; default: this host's name"
+    )
+    imports.add_argument("--json", action="store_true", help="the agent's own file instead")
+
+    exports = commands.add_parser(
+        "export", help="print a configuration file as a keepalived.conf, with comments"
+    )
+    exports.add_argument(
+        "file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help="- is stdin"
+    )
+
+
+def _keepalived(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keepalived", metavar="FILE", help="a keepalived.conf instead")
+    parser.add_argument("--config-id", metavar="ID", help="its config id; default: the host's name")
+
+
+def _source(options: argparse.Namespace, otherwise: str) -> str:
+    """The configuration file, or the name of the keepalived.conf in its place."""
+    if options.keepalived is None:
+        return otherwise
+    from lvs_agent.proc import keepalived_source  # noqa: PLC0415 - the schema
+
+    return keepalived_source.name(options.keepalived, options.config_id)
+
+
 def _runtime_directory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime-dir", type=Path, default=Path(DEFAULT_RUNTIME_DIRECTORY), metavar="DIR"
@@ -104,12 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
         case "run":
             from lvs_agent.cli import run  # noqa: PLC0415 - the whole agent
 
-            return run.run(options.config, options.runtime_dir)
+            return run.run(_source(options, options.config), options.runtime_dir)
         case "check":
             from lvs_agent.cli import check  # noqa: PLC0415 - the schema
 
             return check.check(
-                options.files,
+                [_source(options, "")] if options.keepalived else options.files,
                 host=options.host,
                 as_json=options.json,
                 change_from=options.runtime_dir if options.change else None,
@@ -117,7 +155,9 @@ def main(arguments: list[str] | None = None) -> int:
         case "plan":
             from lvs_agent.cli import plan  # noqa: PLC0415 - the schema and netlink
 
-            return plan.plan(options.file, options.runtime_dir, as_json=options.json)
+            return plan.plan(
+                _source(options, options.file), options.runtime_dir, as_json=options.json
+            )
         case "probe":
             from lvs_agent.cli import probe  # noqa: PLC0415 - the schema and the probes
 
@@ -137,6 +177,14 @@ def main(arguments: list[str] | None = None) -> int:
                 version=options.http_protocol,
                 timeout_s=options.connect_timeout,
             )
+        case "import":
+            from lvs_agent.cli import keepalived  # noqa: PLC0415 - the schema and the language
+
+            return keepalived.import_file(options.file, options.config_id, as_json=options.json)
+        case "export":
+            from lvs_agent.cli import keepalived  # noqa: PLC0415 - the schema and the language
+
+            return keepalived.export_file(options.file)
         case "sweep":
             return _sweep(options.runtime_dir)
     raise AssertionError(options.command)

@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lvs_agent import config
-from lvs_agent.adapters import config_file
-from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.cli.client import AgentError, ClientError, ask
 from lvs_agent.config import ConfigRejected
 from lvs_agent.core.change import Change, change
@@ -37,8 +34,7 @@ def against_running(accepted: Config, runtime_directory: Path) -> Change | None:
 def _in_force(agent: dict[str, str]) -> Config | None:
     """The whole of it, with its secrets, if the file is still the one that was loaded."""
     try:
-        text = config_file.read(agent["config_file"])
-        same = sha256_hex(text.encode()) == agent["config_sha256"]
-        return config.load(text) if same else None
-    except (config_file.ConfigFileError, ConfigRejected):
+        loaded = configuration.load(agent["config_file"])
+    except ConfigRejected:
         return None
+    return loaded.config if loaded.sha256 == agent["config_sha256"] else None

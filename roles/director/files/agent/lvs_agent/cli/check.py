@@ -17,11 +17,13 @@ from lvs_agent import config
 from lvs_agent.adapters import config_file
 from lvs_agent.config import ConfigError, ConfigRejected, Warning
 from lvs_agent.core.model import Config
+from lvs_agent.proc import configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What there is to say about a file. With errors there are no warnings."""
+    """What there is to say about a file. With errors only a keepalived.conf has warnings: what it
+    says and is not here."""
 
     errors: tuple[ConfigError, ...] = ()
     warnings: tuple[Warning, ...] = ()
@@ -76,6 +78,8 @@ def _changes(found: dict[str, Findings], directory: Path) -> dict[str, str | Non
 def findings_of(path: str, *, host: bool) -> Findings:
     """What is to say about the file; with `host` also what this machine lacks."""
     try:
+        if path.startswith(configuration.KEEPALIVED):
+            return _of_keepalived(path, host=host)
         document = config.parse(config_file.read(path))
         accepted = config.from_document(document)
     except config_file.ConfigFileError as error:
@@ -84,6 +88,20 @@ def findings_of(path: str, *, host: bool) -> Findings:
         return Findings(errors=rejection.errors)
     missing = tuple(_missing_interfaces(accepted)) if host else ()
     return Findings(errors=missing, warnings=config.lint_document(document), config=accepted)
+
+
+def _of_keepalived(name: str, *, host: bool) -> Findings:
+    """The same of a keepalived.conf, with its lines. Raises ConfigRejected."""
+    from lvs_agent.proc import keepalived_source  # noqa: PLC0415 - for those who have one
+
+    found = keepalived_source.read(name)
+    notices = tuple(found.notices())
+    try:
+        accepted = found.accepted()
+    except ConfigRejected as rejected:
+        return Findings(errors=rejected.errors, warnings=notices)
+    missing = tuple(_missing_interfaces(accepted)) if host else ()
+    return Findings(errors=missing, warnings=(*notices, *found.lint()), config=accepted)
 
 
 def _missing_interfaces(accepted: Config) -> Iterator[ConfigError]:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lvs_agent import config
-from lvs_agent.adapters import config_file
 from lvs_agent.adapters.package_parts import import_parts_only
 from lvs_agent.cli.change import against_running
 from lvs_agent.cli.client import AgentError, ClientError, ask
@@ -30,10 +28,7 @@ _ASK_S = 5.0
 def plan(path: str, runtime_directory: Path, *, as_json: bool) -> int:
     """Print the differences. Returns 0: none, 1: there is no plan, 2: there are some."""
     try:
-        accepted = config.load(config_file.read(path))
-    except config_file.ConfigFileError as error:
-        print(f"{path}: {error}", file=sys.stderr)
-        return EXIT_ERRORS
+        accepted = configuration.load(path).config
     except ConfigRejected as rejection:
         for one in rejection.errors:
             print(f"{path}: {one}", file=sys.stderr)

@@ -12,8 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lvs_agent import config
-from lvs_agent.adapters import config_file
 from lvs_agent.cli.one_try import Seen, run
 from lvs_agent.cli.probe_session import look
 from lvs_agent.config import ConfigRejected
@@ -22,6 +20,7 @@ from lvs_agent.core.checks import BfdCheck, Check, MiscCheck, NetworkCheck
 from lvs_agent.core.health.check import Outcome, kind, target
 from lvs_agent.core.health.explain import asks, limits
 from lvs_agent.core.model import Config, RealServer, VirtualServer
+from lvs_agent.proc import configuration
 
 ALL_PASSED, SOME_FAILED, SOME_NOT_RUN = 0, 1, 2
 
@@ -36,9 +35,9 @@ def probe(
 ) -> int:
     """Run the checks of the named real servers (none: all) of a virtual server, one by one."""
     try:
-        accepted = config.load(config_file.read(path))
+        accepted = configuration.load(path).config
         virtual, reals = _chosen(accepted, virtual_name, real_names)
-    except (config_file.ConfigFileError, ConfigRejected, LookupError) as error:
+    except (ConfigRejected, LookupError) as error:
         words = error.args[0] if isinstance(error, LookupError) else error
         print(f"{path}: {words}", file=sys.stderr)
         return SOME_NOT_RUN

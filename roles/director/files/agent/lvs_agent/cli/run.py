@@ -47,6 +47,8 @@ def run(config_path: str, directory: Path) -> int:
         for error in rejection.errors:
             journal.write("error", f"{config_path}: {error}")
         return EX_CONFIG
+    for notice in loaded.notices:
+        journal.write("warning", notice)
     if missing := _missing_interfaces(loaded.config):
         for name in missing:
             journal.write(

@@ -40,7 +40,7 @@ _FAMILIES: dict[str, tuple[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Grammar:
+class Grammar:
     """How a line is read: `positional` options first, then words.
 
     A word is an option's name or one of `aliases` with its value behind it, the name of a yes-or-no
@@ -53,30 +53,30 @@ class _Grammar:
 
 
 # `fwmark 7 inet6` in the place of an address and a port.
-_MARKED = _Grammar(
+MARKED = Grammar(
     positional=("fwmark",), constants={name: ("ip_family", name) for name in ("inet", "inet6")}
 )
-_TRACKING = _Grammar(positional=("name",), constants={"noreverse": ("reverse", False)})
+_TRACKING = Grammar(positional=("name",), constants={"noreverse": ("reverse", False)})
 _ROUTE_TYPES = ("unicast", "blackhole", "unreachable", "prohibit", "throw")
-_GRAMMARS: dict[str, _Grammar] = {
-    VIRTUAL_IPADDRESS.name: _Grammar(
+_GRAMMARS: dict[str, Grammar] = {
+    VIRTUAL_IPADDRESS.name: Grammar(
         positional=("address",),
         aliases={"broadcast": "brd"},
         constants={"-nodad": ("nodad", False)},
     ),
-    UNICAST_PEER.name: _Grammar(positional=("address",)),
-    USE_VMAC.name: _Grammar(positional=("name", "mac")),
-    SMTP_SERVER.name: _Grammar(positional=("host", "port")),
-    LVS_SYNC_DAEMON.name: _Grammar(positional=("interface",)),
-    LVS_TIMEOUTS.name: _Grammar(),
-    UP_DOWN_DELAY.name: _Grammar(positional=("down", "up")),
-    LB_KIND.name: _Grammar(
+    UNICAST_PEER.name: Grammar(positional=("address",)),
+    USE_VMAC.name: Grammar(positional=("name", "mac")),
+    SMTP_SERVER.name: Grammar(positional=("host", "port")),
+    LVS_SYNC_DAEMON.name: Grammar(positional=("interface",)),
+    LVS_TIMEOUTS.name: Grammar(),
+    UP_DOWN_DELAY.name: Grammar(positional=("down", "up")),
+    LB_KIND.name: Grammar(
         positional=("method",),
         constants={word: ("checksum", word) for word in ("nocsum", "csum", "remcsum")},
     ),
-    GROUP_MEMBER.name: _Grammar(positional=("ip", "port")),
-    NEXTHOP.name: _Grammar(aliases={"gw": "via"}),
-    VIRTUAL_ROUTE.name: _Grammar(
+    GROUP_MEMBER.name: Grammar(positional=("ip", "port")),
+    NEXTHOP.name: Grammar(aliases={"gw": "via"}),
+    VIRTUAL_ROUTE.name: Grammar(
         aliases={
             "gw": "via",
             "gateway": "via",
@@ -87,7 +87,7 @@ _GRAMMARS: dict[str, _Grammar] = {
         },
         constants=_FAMILIES | {name: ("type", name) for name in _ROUTE_TYPES},
     ),
-    VIRTUAL_RULE.name: _Grammar(
+    VIRTUAL_RULE.name: Grammar(
         aliases={
             "dev": "iif",
             "lookup": "table",
@@ -102,33 +102,55 @@ _GRAMMARS: dict[str, _Grammar] = {
 }
 
 
-class _Wrong(Exception):
+class LineError(ValueError):
     """The line cannot be read; the text says why."""
+
+
+class UnknownWordError(LineError):
+    """Nothing is known of `word` in a line of this block."""
+
+    def __init__(self, block: Block, grammar: Grammar, word: str, line: str) -> None:
+        super().__init__()
+        self.word = word
+        self._block, self._grammar, self._line = block, grammar, line
+
+    def __str__(self) -> str:
+        # Here, since to look for a word like it takes long, and not everybody asks.
+        return _unknown_word(self._block, self._grammar, self.word, self._line)
+
+
+def grammar_of(block: Block) -> Grammar:
+    """How lines of `block` are read."""
+    return _GRAMMARS.get(block.name, _TRACKING)
 
 
 def mapping(block: Block, line: str, path: str, report: Report) -> dict[str, Any] | None:
     """The mapping that `line` stands for, or None after a report."""
-    words = line.split()
     try:
-        if not words:
-            raise _Wrong("is empty; write something, or remove it")
-        if block is VIRTUAL_ROUTE:
-            return _route(words, line)
-        if block is GROUP_MEMBER and words[0] == "fwmark":
-            return _read(block, words[1:], line, _MARKED)
-        value = _read(block, words, line)
-        if block is UP_DOWN_DELAY:
-            value.setdefault("up", value["down"])
-        return value
-    except _Wrong as wrong:
+        return of_words(block, line.split(), line)
+    except LineError as wrong:
         report(path, str(wrong))
         return None
 
 
+def of_words(block: Block, words: list[str], line: str) -> dict[str, Any]:
+    """The mapping that `words` stand for; `line` is how messages show them. Raises LineError."""
+    if not words:
+        raise LineError("is empty; write something, or remove it")
+    if block is VIRTUAL_ROUTE:
+        return _route(words, line)
+    if block is GROUP_MEMBER and words[0] == "fwmark":
+        return _read(block, words[1:], line, MARKED)
+    value = _read(block, words, line)
+    if block is UP_DOWN_DELAY:
+        value.setdefault("up", value["down"])
+    return value
+
+
 def _read(
-    block: Block, words: list[str], line: str, grammar: _Grammar | None = None
+    block: Block, words: list[str], line: str, grammar: Grammar | None = None
 ) -> dict[str, Any]:
-    grammar = grammar or _GRAMMARS.get(block.name, _TRACKING)
+    grammar = grammar or grammar_of(block)
     value: dict[str, Any] = {}
     count = min(len(grammar.positional), len(words))
     for name, word in zip(grammar.positional, words, strict=False):
@@ -137,28 +159,28 @@ def _read(
     for word in rest:
         name, item = _word(block, grammar, word, rest, line)
         if name in value:
-            raise _Wrong(f"{name} is given twice in {line!r}")
+            raise LineError(f"{name} is given twice in {line!r}")
         value[name] = item
     return value
 
 
-def _word(block: Block, grammar: _Grammar, word: str, rest: Any, line: str) -> tuple[str, Any]:
+def _word(block: Block, grammar: Grammar, word: str, rest: Any, line: str) -> tuple[str, Any]:
     """The option that `word` begins, and its value."""
     if word in grammar.constants:
         return grammar.constants[word]
     name = grammar.aliases.get(word, word)
     option = None if name in grammar.positional else block.option(name)
     if option is None or option.block is not None:
-        raise _Wrong(_unknown_word(block, grammar, word, line))
+        raise UnknownWordError(block, grammar, word, line)
     if option.kind is Kind.BOOLEAN:
         return name, True
     behind = next(rest, None)
     if behind is None:
-        raise _Wrong(f"{word} in {line!r} lacks its value")
+        raise LineError(f"{word} in {line!r} lacks its value")
     return name, _converted(block, name, behind, line)
 
 
-def _unknown_word(block: Block, grammar: _Grammar, word: str, line: str) -> str:
+def _unknown_word(block: Block, grammar: Grammar, word: str, line: str) -> str:
     names = {option.name for option in block.options if option.block is None}
     known = sorted((names - {*grammar.positional}) | {*grammar.aliases, *grammar.constants})
     hint = suggestion(word, known) or f"; known are {', '.join(known)}"
@@ -205,9 +227,9 @@ def _sections(words: list[str], line: str) -> list[list[str]]:
         if word == "nexthop":
             sections.append([])
         elif word == "or":
-            raise _Wrong(f"'or' in {line!r}: write each gateway as nexthop via ADDRESS dev NAME")
+            raise LineError(f"'or' in {line!r}: write each gateway as nexthop via ADDRESS dev NAME")
         else:
             sections[-1].append(word)
     if any(not section for section in sections[1:]):
-        raise _Wrong(f"nexthop in {line!r} lacks its gateway")
+        raise LineError(f"nexthop in {line!r} lacks its gateway")
     return sections

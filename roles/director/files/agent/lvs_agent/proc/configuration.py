@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A configuration file as the supervisor takes it and hands it on.
+"""A configuration as the supervisor takes it and hands it on.
 
-Owns the loading. Must never apply anything.
+Owns the loading, of a file of ours or of a keepalived.conf (`proc/keepalived_source.py`). Must
+never apply anything.
 """
 
 from __future__ import annotations
@@ -21,26 +22,54 @@ from lvs_agent.core.supervise import NAMES
 from lvs_agent.core.wire import FRAME_LIMIT
 from lvs_agent.proc import config_parts
 
+# What the name of a keepalived.conf begins with; `proc/keepalived_source.py` has the rest.
+KEEPALIVED = "keepalived:"
+
+# More than anybody reads in the journal; `lvs-agent check` prints all of them.
+_NOTICES_LIMIT = 100
 # A configuration travels in one message, with a few words before it.
 _PACKED_LIMIT = FRAME_LIMIT - 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """An accepted configuration."""
+    """An accepted configuration. `notices`: what a keepalived.conf says and is not here."""
 
     config: Config
     sha256: str
+    notices: tuple[str, ...] = ()
 
 
 def load(path: str) -> Loaded:
-    """Read and check the file. Raises ConfigRejected with everything that is wrong."""
+    """Read and check the file. Raises ConfigRejected with everything that is wrong.
+
+    `path` may name a keepalived.conf in the way of `keepalived_source`.
+    """
+    if path.startswith(KEEPALIVED):
+        from lvs_agent.proc import keepalived_source  # noqa: PLC0415 - for those who have one
+
+        found = keepalived_source.read(path)
+        accepted = found.accepted()
+        return Loaded(
+            config=accepted,
+            sha256=sha256_hex(found.text().encode()),
+            notices=_limited([str(one) for one in found.notices()], path),
+        )
     try:
         text = config_file.read(path)
     except config_file.ConfigFileError as error:
         raise ConfigRejected((ConfigError(path="", message=str(error)),)) from error
     with no_collection():
         return Loaded(config=config.load(text), sha256=sha256_hex(text.encode()))
+
+
+def _limited(notices: list[str], path: str) -> tuple[str, ...]:
+    rest = len(notices) - _NOTICES_LIMIT
+    if rest <= 0:
+        return tuple(notices)
+    file = path.split(":", 2)[2]
+    more = f"and {rest} more; see lvs-agent check --keepalived {file}"
+    return (*notices[:_NOTICES_LIMIT], more)
 
 
 @contextmanager

@@ -168,6 +168,8 @@ class Operator:
             self._reject(rejection.errors, answer)
             return
         self._rejected = None
+        for notice in loaded.notices:
+            supervisor.journal.write("warning", notice)
         before, supervisor.loaded = supervisor.loaded.config, loaded
         if not changed:
             self._reloaded((answer,), changed=False)

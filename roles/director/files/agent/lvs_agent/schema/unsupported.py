@@ -71,7 +71,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "use_pid_dir": "there are no files of process ids; ask systemctl status lvs-agent",
     **dict.fromkeys(
         ("process_names", "process_name", "vrrp_process_name", "checker_process_name",
-         "bfd_process_name"),
+         "lvs_process_name", "bfd_process_name"),
         "the processes are called lvs-agent: and what they do; remove it",
     ),
     "random_seed": "nothing random decides here; remove it",
@@ -106,10 +106,11 @@ NOT_SUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         (
             "state_dump_file", "stats_dump_file", "json_dump_file", "data_use_instance",
-            "json_version", "tmp_config_directory", "config_save_dir",
+            "json_version", "config_save_dir",
         ),
         _STATUS,
     ),
+    "tmp_config_directory": "the configuration is read once, by one process; remove it",
     "fifo_write_vrrp_states_on_reload": "a reload changes no state here; ask lvsctl status",
     # Configuration files
     "include": "use the inventory: group_vars and host_vars take the place of files to include",
@@ -139,7 +140,7 @@ NOT_SUPPORTED: dict[str, str] = {
     ),
     # VRRP
     **dict.fromkeys(
-        ("vrrp_garp_extra_if", "vmac_garp_intvl", "garp_extra_if"),
+        ("vrrp_garp_extra_if", "vrrp_vmac_garp_intvl", "vmac_garp_intvl", "garp_extra_if"),
         "addresses on other interfaces are announced like the rest; for a repetition set"
         " garp_master_refresh",
     ),
@@ -162,6 +163,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "log_unknown_vrids": "lvsctl status counts them; remove it",
     "set_supplementary_groups": "scripts have their user's groups; remove it",
     "use_symlink_paths": "scripts are run by the path given; remove it",
+    "lvs_sync_daemon_interface": "write lvs_sync_daemon in global_defs, with inst",
     "multihop": "BFD runs over one hop (RFC 5881); name a neighbour on the link",
     # Checks
     **dict.fromkeys(
@@ -183,6 +185,17 @@ NOT_SUPPORTED: dict[str, str] = {
         "the first 256 KiB of the body are searched; remove it",
     ),
     "ssl": "say ca, certificate and key in each ssl_get",
+    "hashed": "is a mark that the kernel sets by itself; remove it",
+    "vrrp_sync_group.notify_priority_changes": "a group has no priority of its own that could"
+    " change; set it in the instances",
+    "ssl.password": "the key must have none: openssl pkey -in OLD -out NEW",
+    **dict.fromkeys(
+        (
+            "host.alpha", "host.connect_timeout", "host.delay_before_retry", "host.delay_loop",
+            "host.fwmark", "host.log_all_failures", "host.retry", "host.warmup",
+        ),
+        "say it in the check itself",
+    ),
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
     "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"

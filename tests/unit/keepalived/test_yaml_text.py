@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents as YAML text are read as the same documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from lvs_agent.keepalived import yaml_text
+
+SCALARS = (
+    st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(0, 1e6)
+    | st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12)
+    | st.sampled_from(
+        ["on", "no", "Null", "~", "1.5", "0x10", "12:30", "a: b", "- x", "fe80::1", "#x", "'", '"',
+         "192.0.2.1/24 brd + dev eth0", "%", "a #b", "", " a", "a ", "=", "1_0", "2001-01-01"]
+    )
+)  # fmt: skip
+KEYS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=8)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def lists_in_lists(value: Any) -> bool:
+    """No document has them."""
+    if isinstance(value, dict):
+        return any(map(lists_in_lists, value.values()))
+    if isinstance(value, list):
+        return any(isinstance(one, list) or lists_in_lists(one) for one in value)
+    return False
+
+
+@given(st.dictionaries(KEYS, VALUES.filter(lambda value: not lists_in_lists(value)), max_size=4))
+def test_what_is_written_is_read_again(document: dict[str, Any]) -> None:
+    assert yaml.safe_load(yaml_text.text(document, {})) == (document or None)
+
+
+def test_it_is_written_as_people_write_it() -> None:
+    document = {
+        "global_defs": {"router_id": "drct1", "vrrp_strict": True},
+        "vrrp_instances": {
+            "VI_1": {
+                "priority": 100,
+                "version": "2",
+                "virtual_ipaddress": ["192.0.2.9/24 brd + dev eth0", "fe80::1"],
+                "unicast_peer": [{"address": "192.0.2.2", "min_ttl": 3}],
+            }
+        },
+        "virtual_servers": {"192.0.2.1:80": {"real_servers": {}}},
+    }
+    comments = {
+        "": ["First."],
+        "vrrp_instances.VI_1": ["One.", "Two."],
+        "vrrp_instances.VI_1.virtual_ipaddress[1]": ["Three."],
+        "vrrp_instances.gone.priority": ["Four."],
+        "gone": ["Five."],
+    }
+    assert (
+        yaml_text.text(document, comments)
+        == """\
+# First.
+# Five.
+---
+global_defs:
+  router_id: drct1
+  vrrp_strict: true
+# Four.
+vrrp_instances:
+  # One.
+  # Two.
+  VI_1:
+    priority: 100
+    version: "2"
+    virtual_ipaddress:
+      - 192.0.2.9/24 brd + dev eth0
+      # Three.
+      - "fe80::1"
+    unicast_peer:
+      - address: 192.0.2.2
+        min_ttl: 3
+virtual_servers:
+  "192.0.2.1:80":
+    real_servers: {}
+"""
+    )
