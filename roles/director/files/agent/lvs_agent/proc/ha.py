@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import socket
 
+from lvs_agent.adapters import adoption, ledger_file
 from lvs_agent.adapters.clock import asleep_ns, request_realtime
 from lvs_agent.core.events import (
     AdvertReceived,
@@ -228,6 +229,11 @@ class Ha(Child):
         if self._stopping:
             return
         self._stopping = True
+        if adoption.is_ordered(ledger_file.runtime_dir()):
+            # The other program goes on as master: to resign for it would be a lie.
+            self.log("info", "stopping without a word: another program is the same routers")
+            self.finish()
+            return
         self._feed_all(Shutdown())
         self.loop.call_at(self.loop.now_ns() + _STOP_WAIT_NS, self.finish)
         if not self._executor.unconfirmed:

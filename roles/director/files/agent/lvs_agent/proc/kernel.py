@@ -213,7 +213,10 @@ class Kernel(Child):
         return ledgers.of_config(config) | Ledger(services=self._ipvs.owned)
 
     def stop(self) -> None:
-        """Remove all that is owned, forget it, end."""
+        """Remove all that is owned, forget it, end; of what another program has too, nothing."""
+        if adoption.is_ordered(self._directory):
+            self.finish()
+            return
         errors = self._keepers.release_all() + self._ipvs.remove_all()
         errors += self._keepers.remove_links()
         for error in errors:
@@ -226,7 +229,7 @@ class Kernel(Child):
     def supervisor_gone(self) -> None:
         """ha hands over at the same time: wait for it a little, then remove what is left."""
         self._leaving = True
-        if self._keepers.host.held():
+        if self._keepers.host.held() and not adoption.is_ordered(self._directory):
             self.loop.call_at(self.loop.now_ns() + HAND_OVER_NS, self.stop)
         else:
             self.stop()
