@@ -191,7 +191,7 @@ def test_the_agent_takes_over_also_after_a_run_that_was_killed(
         # A crash at that moment is the worst that can happen: the sweep must not take what is
         # keepalived's as well.
         first = next(director for director in DIRECTORS if shares(lab, director))
-        lab.run(first, "systemctl kill --signal=KILL lvs-agent", check=False)
+        lab.run(first, "systemctl kill --kill-whom=main --signal=KILL lvs-agent")
         assert one_each(cluster)
         run = migrate(cluster, "to_agent")
         assert run.good, run.output

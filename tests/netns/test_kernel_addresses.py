@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lvs_agent.adapters import adoption
 from lvs_agent.adapters.sweep import sweep
 from lvs_agent.core.messages import (
     AddressesLost,
@@ -412,6 +413,23 @@ def test_supervisor_gone_and_silent_ha_leave_nothing_behind(
     process.supervisor.socket.close()
     assert process.wait(1.0) == 0
     assert not namespace.has("eth0", "192.0.2.99")
+
+
+@pytest.mark.parametrize("how", ["stop", "supervisor gone"])
+def test_what_another_program_has_too_is_adopted_and_stays_at_every_end(
+    start: Starter, namespace: Namespace, how: str
+) -> None:
+    (start.runtime_dir / adoption.NAME).touch()
+    namespace.ip("addr", "add", "192.0.2.99/32", "dev", "eth0")
+    process = start(document(), restarted=True)
+    assert namespace.has("eth0", "192.0.2.99"), "not swept"
+    assert process.hold("VI_1") is None
+    if how == "stop":
+        assert process.stop() == 0
+    else:
+        process.supervisor.socket.close()
+        assert process.wait() == 0
+    assert namespace.has("eth0", "192.0.2.99")
 
 
 def test_nonsense_of_other_processes_is_ignored(start: Starter, namespace: Namespace) -> None:
