@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What two programs did with one keepalived.conf, compared: the kernel's tables, and the frames as
+tshark reads them.
+
+Owns what counts as a difference. The scenario itself is differential_guest.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Adverts, and announcements of addresses; not the questions of checks for their servers.
+_FILTER = "vrrp or arp.isgratuitous or icmpv6.type == 136"
+# What all frames of a kind have to have in common. Not: identification numbers, sequence numbers of
+# AH with their digests, and times.
+_FIELDS = (
+    "eth.src",
+    "eth.dst",
+    "ip.src",
+    "ip.dst",
+    "ip.ttl",
+    "ip.dsfield",
+    "ip.len",
+    "ipv6.src",
+    "ipv6.dst",
+    "ipv6.hlim",
+    "ipv6.tclass",
+    "ipv6.plen",
+    "ah.spi",
+    "vrrp.version",
+    "vrrp.type",
+    "vrrp.virt_rtr_id",
+    "vrrp.prio",
+    "vrrp.addr_count",
+    "vrrp.adver_int",
+    "vrrp.short_adver_int",
+    "vrrp.auth_type",
+    "vrrp.auth_string",
+    "vrrp.ip_addr",
+    "vrrp.ipv6_addr",
+    "vrrp.checksum",
+    "vrrp.checksum.status",
+    "arp.opcode",
+    "arp.src.hw_mac",
+    "arp.src.proto_ipv4",
+    "arp.dst.hw_mac",
+    "arp.dst.proto_ipv4",
+    "icmpv6.nd.na.flag",
+    "icmpv6.nd.na.target_address",
+    "icmpv6.opt.linkaddr",
+)
+
+
+def frames(capture: str) -> dict[str, int]:
+    """How often each kind of frame is in the capture (base64 of a pcap file)."""
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        file.write(base64.b64decode(capture))
+        file.flush()
+        command = ["tshark", "-n", "-r", file.name, "-Y", _FILTER, "-T", "fields"]
+        command += ["-o", "vrrp.v3_checksum_as_in_v2:FALSE"]
+        for field in _FIELDS:
+            command += ["-e", field]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    # A capture may end in the middle of a frame.
+    assert done.returncode in (0, 2), done.stderr
+    found: dict[str, int] = {}
+    for line in done.stdout.splitlines():
+        named = zip(_FIELDS, line.split("\t"), strict=True)
+        text = " ".join(f"{name}={value}" for name, value in named if value)
+        found[text] = found.get(text, 0) + 1
+    return found
+
+
+def differences(result: dict[str, Any], theirs: str = "keepalived", ours: str = "agent") -> list[str]:
+    """A line for everything that one of them has and the other one has not."""
+    if "error" in result:
+        return [str(result["error"])]
+    said: list[str] = []
+    one, other = result[theirs], result[ours]
+    for part, rows in one["had"].items():
+        said += _between(part, map(str, rows), map(str, other["had"][part]), theirs, ours)
+    said += _between("frame", frames(one["frames"]), frames(other["frames"]), theirs, ours)
+    for who in (theirs, ours):
+        if not result[who]["stopped"]:
+            said.append(f"{who} did not stop")
+    left = [part for part in other["left"] if part not in one["left"]]
+    said += [f"{ours} left something behind: {part}" for part in left]
+    return said
+
+
+def _between(what: str, first: Any, second: Any, theirs: str, ours: str) -> list[str]:
+    first, second = set(first), set(second)
+    return [
+        f"{what}, only {who}: {row}"
+        for who, rows in ((theirs, first - second), (ours, second - first))
+        for row in sorted(rows)
+    ]
