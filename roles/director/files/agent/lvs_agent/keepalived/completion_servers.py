@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_agent.keepalived.translate import Translator
-from lvs_agent.keepalived.translate_special import DYNAMIC, LOG_ALL_FAILURES, SORRY_METHOD, SSL
+from lvs_agent.keepalived.translate_special import (
+    CHECKED_PORT,
+    DYNAMIC,
+    LOG_ALL_FAILURES,
+    SORRY_METHOD,
+    SSL,
+)
 from lvs_agent.schema import CHECK_NAMES
 
 Values = dict[str, Any]
@@ -17,6 +23,7 @@ Values = dict[str, Any]
 _PERSISTENCE_S = 360  # keepalived's persistence_timeout where it has to have one
 # keepalived's defaults of checks that differ from ours, by check; delay_loop: as often as that.
 _RETRIES = {"dns_check": 3, "misc_check": 0}
+_WITH_PORTS = ("http_get", "ssl_get", "tcp_check", "udp_check", "smtp_check", "dns_check")
 _DELAYS_BEFORE_RETRY_S = {"http_get": 3, "ssl_get": 3}
 
 
@@ -102,9 +109,12 @@ def _checks(real: Values, server: Values, certificate: Values, document: Values)
     """Bring the checks into our form, and say keepalived's defaults where nobody says anything."""
     if "smtp_check" in real:
         real["smtp_check"] = [one for check in real["smtp_check"] for one in _hosts(check)]
+    port = real.pop(CHECKED_PORT, None)
     for name in CHECK_NAMES:
         for check in real.get(name, ()):
             holders = (check, real, server)
+            if port is not None and name in _WITH_PORTS:
+                check.setdefault("connect_port", port)
             if name in _RETRIES and not _said("retry", holders):
                 check["retry"] = _RETRIES[name]
             if not _said("delay_before_retry", holders):
@@ -134,8 +144,14 @@ def _urls(path: str, real: Values, translator: Translator) -> None:
                 for option in ("regex_no_match", "regex_options"):
                     if "regex" not in url and url.pop(option, None):
                         translator.note(here, where, f"{option} is left out: there is no regex")
-            if "url" in check:
-                check["url"] = kept
+            check["url"] = kept
+            if not kept:
+                here = f"{path}.{name}[{number}]"
+                message = "a check without a url is left out, as in keepalived"
+                translator.note(here, translator.positions[here], message)
+        real[name] = [check for check in real.get(name, ()) if check["url"]]
+        if not real[name]:
+            del real[name]
 
 
 def _said(option: str, holders: tuple[Values, ...]) -> bool:
