@@ -8,7 +8,8 @@ for a while, or after a time; then both are stopped, and what they left is looke
 
 A file may say in a line `# differential: WORD...` what it needs: `least=S` is given so many
 seconds; `backup` does not become master, `nothing` has nothing to show (else what the file's blocks
-promise is waited for); `reload` is reloaded before the end, `bfd` has a BFD peer on the far side.
+promise is waited for); `reload` is reloaded before the end, `bfd` has a BFD peer on the far side;
+of `count` as many announcements are expected from both.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Side:
         self.name, self.far = f"{who}-{number}", f"{who}-far-{number}"
         self.folder = folder / who
         self.folder.mkdir()
-        self.configuration = configuration
+        self.configuration = self._own(configuration)
         self.words = words_of(configuration)
         self.processes: list[subprocess.Popen[bytes]] = []
         self._wires()
@@ -125,10 +126,17 @@ class Side:
         self.before = self.look()
         self._capture = self._begin(
             self.far, ["tcpdump", "-i", "far-eth0", "-w", self._frames(), "-U", "-c", str(FRAMES),
-                       "vrrp or ip proto 51 or arp or icmp6"],
+             "ip proto 112 or ip6 proto 112 or ip proto 51 or arp or icmp6"],
         )  # fmt: skip
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def _own(self, configuration: Path) -> Path:
+        """A copy in a folder of this side's own, where ${_PWD} is another one for each."""
+        folder = self.folder / "configuration"
+        folder.mkdir()
+        folder.joinpath("parts").symlink_to(configuration.parent / "parts")
+        return Path(shutil.copy(configuration, folder))
 
     def _frames(self) -> str:
         return str(self.folder / "frames.pcap")
@@ -136,6 +144,9 @@ class Side:
     def _wires(self) -> None:
         for name in (self.name, self.far):
             run("ip", "netns", "add", name)
+        # Directors are routers: IPv6's announcements say so.
+        with inside(self.name):
+            run("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         near_lines, far_lines = ["link set lo up"], ["link set lo up"]
         for number, (interface, (near, far)) in enumerate(WIRES.items()):
             near_lines.append(
@@ -360,7 +371,8 @@ def play(
 ) -> dict[str, Any]:
     """What became of each of `who` with one configuration."""
     began = time.monotonic()
-    result: dict[str, Any] = {"name": configuration.stem}
+    words = words_of(configuration)
+    result: dict[str, Any] = {"name": configuration.stem, "counted": "count" in words}
     sides: list[Side] = []
     try:
         for name in who:
@@ -370,7 +382,7 @@ def play(
         looks = settle(sides)
         for side, look in zip(sides, looks, strict=True):
             result[side.who] = {"had": look | side.settings()}
-        if "reload" in sides[0].words:
+        if "reload" in words:
             for side in sides:
                 side.reload()
             time.sleep(RELOAD_S)
