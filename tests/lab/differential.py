@@ -11,11 +11,10 @@ import base64
 import subprocess
 import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 # Adverts, and announcements of addresses; not the questions of checks for their servers.
-_FILTER = "(vrrp and not icmp and not icmpv6) or arp.isgratuitous or icmpv6.type == 136"
+_FILTER = "(vrrp and not icmp and not icmpv6) or arp.isgratuitous or (icmpv6.type == 136 and ipv6.dst == ff02::1)"
 # What all frames of a kind have to have in common. Not: identification numbers, sequence numbers of
 # AH with their digests, and times. Nor arp.dst.hw_mac: keepalived has the broadcast address in it,
 # RFC 9568 6.4.1 wants the router's own, and nobody reads it.
@@ -79,7 +78,9 @@ def frames(capture: str) -> dict[str, int]:
     return found
 
 
-def differences(result: dict[str, Any], theirs: str = "keepalived", ours: str = "agent") -> list[str]:
+def differences(
+    result: dict[str, Any], theirs: str = "keepalived", ours: str = "agent"
+) -> list[str]:
     """A line for everything that one of them has and the other one has not."""
     if "error" in result:
         return [str(result["error"])]
@@ -115,7 +116,7 @@ def _between(what: str, first: Any, second: Any, theirs: str, ours: str) -> list
 
 
 def unexplained(name: str, said: list[str]) -> list[str]:
-    """The differences that nothing in DELIBERATE is about, and what of it is about no difference."""
+    """The differences that DELIBERATE says nothing of, and what it says for nothing."""
     known = DELIBERATE.get(name, {})
     rest = [line for line in said if not any(text in line for text in known)]
     stale = [text for text in known if not any(text in line for line in said)]

@@ -91,7 +91,7 @@ class Far:
                 text = line.decode(errors="replace").strip()
                 verb = text[:4].upper()
                 if verb in ("HELO", "EHLO", "MAIL", "RCPT"):
-                    envelope.append(text if verb[1:] != "HLO" else f"HELO {text[5:]}")
+                    envelope.append(f"{verb.replace('EHLO', 'HELO')} {text[5:]}")
                 if verb == "DATA":
                     connection.sendall(b"354 go on\r\n")
                     while lines.readline(_LONGEST_BYTES) not in (b".\r\n", b""):

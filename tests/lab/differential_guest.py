@@ -50,11 +50,11 @@ WIRES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # within delay_loop.
 LEAST_S = 4.5
 SETTLE_S = 30.0
-SAME_FOR_S = 1.5
+SAME_FOR_S = 2.0
 # A reload takes both less than that, and what it changed would be seen.
 RELOAD_S = 4.0
 STOP_S = 15.0
-STEP_S = 0.5
+STEP_S = 1.0
 # The process that track_process looks for.
 TRACKED = ("sleep", "86399")
 # What scripts of the configurations tell (parts/tell), a file for each network namespace.
@@ -120,6 +120,9 @@ class Side:
         self.words = words_of(configuration)
         self.processes: list[subprocess.Popen[bytes]] = []
         self._wires()
+        # The number may have been that of another one before.
+        self.told = TOLD / f"net:[{Path('/run/netns', self.name).stat().st_ino}]"
+        self.told.unlink(missing_ok=True)
         with inside(self.far):
             far = [each.split("/")[0] for __, addresses in WIRES.values() for each in addresses]
             self.hosts = Far(far, certificate)
@@ -249,8 +252,7 @@ class Side:
         }
 
     def _told_so_far(self) -> list[str]:
-        path = TOLD / f"net:[{Path('/run/netns', self.name).stat().st_ino}]"
-        told = path.read_text().splitlines() if path.exists() else []
+        told = self.told.read_text().splitlines() if self.told.exists() else []
         # Programs of their own write it, in any order.
         return sorted(told + self.hosts.told)
 

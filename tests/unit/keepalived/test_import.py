@@ -440,3 +440,9 @@ def test_errors_of_our_own_check_have_the_line_that_they_come_from() -> None:
 
 def test_an_empty_file_is_an_empty_document() -> None:
     assert imported("").document == {}
+
+
+def test_a_kind_of_authentication_in_small_letters_is_none_as_in_keepalived() -> None:
+    text = "authentication {\nauth_type ah\nauth_pass secret\n}"
+    assert "authentication" not in instance(text)
+    assert any("auth_type" in message for message in notices(text))

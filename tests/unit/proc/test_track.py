@@ -289,6 +289,7 @@ class Inbox:
     def __init__(self) -> None:
         self.mails: list[Any] = []
         self.refusals = 0
+        self.goodbye = "221 goodbye"
         self.logins: list[str] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
@@ -298,6 +299,10 @@ class Inbox:
             return "451 try again later"
         self.mails.append(envelope)
         return "250 taken"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        del server, session, envelope
+        return self.goodbye
 
     def authenticate(self, server: Any, session: Any, envelope: Any, how: str, data: Any) -> Any:
         del server, session, envelope, how
@@ -377,6 +382,18 @@ def test_refused_mail_is_kept(world: MakeWorld, smtp: Smtp) -> None:
     here.track._notifier.stopping()
     here.until(lambda: len(inbox.mails) == 1)
     assert "is now MASTER" in inbox.mails[0].content.decode()
+
+
+def test_mail_that_was_taken_is_not_sent_again_for_a_strange_goodbye(
+    world: MakeWorld, smtp: Smtp
+) -> None:
+    inbox, port = smtp()
+    inbox.goodbye = "250 ok"
+    here = world(mailing(mail(port)))
+    told(here, "MASTER")
+    here.until(lambda: bool(inbox.mails))
+    here.until(lambda: here.track._notifier.idle)
+    assert not any("not delivered" in str(message) for message in here.said)
 
 
 def test_silent_mail_server_holds_nothing_up(world: MakeWorld, tmp_path: Path) -> None:

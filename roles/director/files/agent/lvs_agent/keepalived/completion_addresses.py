@@ -41,7 +41,7 @@ def _address(
     if instance.get("use_vmac") and below:
         # The interface below a VMAC stands for the VMAC.
         if "label" in values:
-            message = "label is left out: it begins with the name of another interface than the VMAC"
+            message = "label is left out: it begins with the name of the interface below"
             translator.note(path, translator.positions[path], message)
             del values["label"]
             line = values

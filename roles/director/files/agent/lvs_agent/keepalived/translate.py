@@ -19,12 +19,13 @@ from lvs_agent.keepalived import translate_values
 from lvs_agent.keepalived.table import Form, Keyword, Place, places
 from lvs_agent.keepalived.translate_values import Refused
 from lvs_agent.keepalived.tree import Notice, Position, Statement
-from lvs_agent.schema import Kind, Option
+from lvs_agent.schema import LB_KIND, Kind, Option
 
 Values = dict[str, Any]
 
 # As many words as a line may lose one after the other.
 _LINE_WORDS_LIMIT = 64
+_METHODS = ("NAT", "DR", "TUN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,8 @@ class Translator:
             what = " ".join(unknown)
             self.note(path, statement, f"{what} in {shown!r} is left out: it has no effect here")
         problems: list[str] = []
+        if block is LB_KIND and value.get("method") not in _METHODS:
+            problems.append(f"keepalived knows {', '.join(_METHODS)}, in capitals, and no other")
         walk.block_values(block, value, "", lambda at, message: problems.append(f"{at} {message}"))
         if problems:
             self.note(path, statement, f"{shown!r}: {'; '.join(problems)}; the line is left out")

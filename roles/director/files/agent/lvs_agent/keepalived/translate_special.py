@@ -224,7 +224,12 @@ def _ssl(translator: Translator, statement: Statement, document: Values, path: s
                 path, one, "password has no counterpart here: the key must have none:"
                 " openssl pkey -in OLD -out NEW",
             )  # fmt: skip
-        elif word in ("ca", "certificate", "key") and texts:
+        elif word == "ca":
+            translator.note(
+                path, one, "ca is left out: keepalived verifies nothing by it; to verify what real"
+                " servers show, set verify and ca in their ssl_get",
+            )  # fmt: skip
+        elif word in ("certificate", "key") and texts:
             found[word] = texts[0]
         else:
             translator.note(path, one, f"{word} is not a keyword of SSL: it has no effect")

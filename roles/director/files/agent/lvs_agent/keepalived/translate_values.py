@@ -56,7 +56,9 @@ def _value(option: Option, words: Words) -> dict[str, Any]:
     text = _first(words)
     if option.true_means is not None and text == "0":
         raise Refused("must be at least 1")  # only its absence means none
-    if option.kind is Kind.CHOICE and option.name not in _EXACT:
+    if option.name in _EXACT and text not in option.choices:
+        raise Refused(f"must be one of {', '.join(option.choices)}, in capitals, not {text!r}")
+    if option.kind is Kind.CHOICE:
         text = next((one for one in option.choices if one.lower() == text.lower()), text)
         if option.name == "http_protocol" and text.lower() == "1.0c":
             text = "1.0"
