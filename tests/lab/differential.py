@@ -14,7 +14,10 @@ from collections import Counter
 from typing import Any
 
 # Adverts, and announcements of addresses; not the questions of checks for their servers.
-_FILTER = "(vrrp and not icmp and not icmpv6) or arp.isgratuitous or (icmpv6.type == 136 and ipv6.dst == ff02::1)"
+_FILTER = (
+    "(vrrp and not icmp and not icmpv6) or arp.isgratuitous"
+    " or (icmpv6.type == 136 and ipv6.dst == ff02::1)"
+)
 # What all frames of a kind have to have in common. Not: identification numbers, sequence numbers of
 # AH with their digests, and times. Nor arp.dst.hw_mac: keepalived has the broadcast address in it,
 # RFC 9568 6.4.1 wants the router's own, and nobody reads it.

@@ -413,3 +413,24 @@ def test_a_check_without_a_url_is_left_out_as_in_keepalived() -> None:
     assert notices("", "HTTP_GET {\nconnect_port 80\n}") == [
         "a check without a url is left out, as in keepalived"
     ]
+
+
+def test_a_check_of_what_is_not_there_is_left_out_as_in_keepalived() -> None:
+    file_check = "FILE_CHECK {\ntrack_file f\n}"
+    assert "file_check" not in real(file_check)
+    assert notices("", file_check) == ["FILE_CHECK of f is left out: nothing is called so"]
+    assert "bfd_check" not in real("BFD_CHECK {\n}")
+
+
+def test_a_service_of_udp_is_checked_over_tcp_on_its_own_port() -> None:
+    text = SERVER.format("", "TCP_CHECK {\n}").replace("protocol TCP", "protocol UDP")
+    found = imported(text)
+    assert found.errors() == ()
+    reals = found.document["virtual_servers"]["192.0.2.1:80/udp"]["real_servers"]
+    assert reals["198.51.100.1:80"]["tcp_check"] == {"connect_port": 80}
+
+
+def test_flags_of_another_scheduler_are_left_out_as_in_keepalived() -> None:
+    assert "sh_port" not in server("sh-port")
+    assert server("sh-port\nlb_algo sh")["sh_port"] is True
+    assert notices("mh-fallback") == ["mh-fallback is left out: it is for the scheduler mh"]

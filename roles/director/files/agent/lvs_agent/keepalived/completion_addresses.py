@@ -46,8 +46,8 @@ def _address(
             del values["label"]
             line = values
         line = with_option(line, "use_vmac")
-    _, _, length = str(values["address"]).partition("/")
-    forever = ":" in values["address"] and length not in ("", "128")
+    address, _, length = str(values.get("address", "")).partition("/")
+    forever = ":" in address and length not in ("", "128")
     if forever and "preferred_lft" not in values:
         line = with_option(line, "preferred_lft", "forever")
     return line
@@ -88,8 +88,13 @@ def _vmac_names(instances: Values, prefix: str) -> None:
 
 
 def mapping(block: Block, line: str | Values) -> Values:
-    """The mapping of a line that was read before."""
-    return lines.of_words(block, line.split(), line) if isinstance(line, str) else dict(line)
+    """The mapping of a line; empty if it cannot be read, which is said elsewhere."""
+    if not isinstance(line, str):
+        return dict(line)
+    try:
+        return lines.of_words(block, line.split(), line)
+    except lines.LineError:
+        return {}
 
 
 def with_option(line: str | Values, option: str, value: str | int | None = None) -> str | Values:

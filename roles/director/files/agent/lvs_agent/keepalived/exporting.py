@@ -22,12 +22,23 @@ from lvs_agent.schema import DOCUMENT, Option
 
 Values = dict[str, Any]
 
+# What others refer to: keepalived does not look ahead.
+_FIRST = (
+    "global_defs", "vrrp_scripts", "vrrp_track_files", "vrrp_track_processes", "bfd_instances",
+)  # fmt: skip
+# Durations that not every keepalived takes a fraction of.
+_WHOLE_SECONDS = "keepalived up to 2.3.1 takes whole seconds only"
+_WHOLE = {
+    ("vrrp_script", "interval"), ("vrrp_script", "timeout"), ("MISC_CHECK", "misc_timeout"),
+    ("global_defs", "smtp_connect_timeout"),
+}  # fmt: skip
+
 _NOWHERE = Position("", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """The statements, and what they do not say, one line each: PATH: why."""
+    """The statements, and what they do not say, or not to every keepalived: PATH: why."""
 
     statements: tuple[Statement, ...]
     lost: tuple[str, ...]
@@ -57,7 +68,7 @@ class Writer:
     def document(self) -> list[Statement]:
         """All statements, what others refer to first."""
         found: list[Statement] = []
-        for option in DOCUMENT.options:
+        for option in sorted(DOCUMENT.options, key=lambda one: one.name not in _FIRST):
             value = self._document.get(option.name)
             if option.name == "global_defs":
                 value = self._global_defs(value or {})
@@ -69,16 +80,17 @@ class Writer:
     def _global_defs(self, said: Values) -> Values:
         instances = (self._document.get("vrrp_instances") or {}).values()
         third = [one for one in instances if version(one, said) == 3 and family(one) == 4]
-        if third and said.get("v3_checksum_as_v2") is None:
-            return {**said, "v3_checksum_as_v2": True}  # off where keepalived is told nothing
-        return said
+        checksum = said.get("v3_checksum_as_v2", True)
+        rest = {name: value for name, value in said.items() if name != "v3_checksum_as_v2"}
+        # Off where keepalived is told nothing, and keepalived 2.2.7 does not know the word.
+        return {**rest, "v3_checksum_as_v2": True} if third and checksum is not False else rest
 
     def _section(self, option: Option, value: Any) -> list[Statement]:
         keyword = SECTIONS.get(option.name, option.name)
         if keyword == "virtual_server":
             return export_servers.virtual_servers(self, value, self._document)
         if keyword == "virtual_server_group":
-            return export_servers.groups(value)
+            return export_servers.groups(self, value)
         if keyword == "vrrp_instance":
             said = self._document.get("global_defs") or {}
             value = {
@@ -125,6 +137,8 @@ class Writer:
                 continue
             try:
                 written = self._known(keyword, value, values, path)
+                if (place.name, keyword.name) in _WHOLE and not float(value).is_integer():
+                    self.lost.append(f"{path}.{option.name}: {value}: {_WHOLE_SECONDS}")
                 _writable(written, command=keyword.name in grammar().commands)
                 found += written
             except Unwritable as error:

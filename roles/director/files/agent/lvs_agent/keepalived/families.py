@@ -28,5 +28,5 @@ def family(instance: Values) -> int:
 
 
 def family_of(line: str | Values) -> int:
-    address = line.split()[0] if isinstance(line, str) else str(line["address"])
+    address = line.partition(" ")[0] if isinstance(line, str) else str(line["address"])
     return 6 if ":" in address else 4

@@ -44,7 +44,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that is not as it should be, and was read nevertheless."""
+    """Something that is not as it should be, and was read nevertheless.
+
+    `suggestion`: the word that was probably meant in place of one that `message` names.
+    """
 
     position: Position
     message: str
