@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts at the other end of the wire of `differential_guest.py`: what checks and mails meet.
 
-Owns who answers what. All of it is done by one thread, one connection after the other: the two
-programs that are compared ask seldom.
+Owns who answers what.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SECOND_SOURCE = "192.0.2.2"  # of the director; see bindto
 VIRTUAL_HOST = "www.example.com"
 HELO = "probe.example"
 BODY = b"hello\n"
-_LONGEST_S = 1.0  # that one peer may hold up the others
+_LONGEST_S = 10.0  # that a peer may say nothing
 _LONGEST_BYTES = 65536
 _DNS_NOT_FOUND = b"nowhere"
 
@@ -73,9 +72,15 @@ class Far:
                         key.data(listener)
                         continue
                     connection, _ = listener.accept()
-                    with connection:
-                        connection.settimeout(_LONGEST_S)
-                        key.data(connection)
+                    threading.Thread(
+                        target=self._converse, args=(key.data, connection), daemon=True
+                    ).start()
+
+    @staticmethod
+    def _converse(handler: Callable[[socket.socket], None], connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.settimeout(_LONGEST_S)
+            handler(connection)
 
     def _https(self, connection: socket.socket) -> None:
         with self._tls.wrap_socket(connection, server_side=True) as secret:
@@ -98,9 +103,10 @@ class Far:
                         pass
                     self.told.append(", ".join(envelope))
                 wrong = verb in ("HELO", "EHLO") and text[5:] == "wrong.example"
-                connection.sendall(b"550 who\r\n" if wrong else b"250 ok\r\n")
                 if verb == "QUIT":
+                    connection.sendall(b"221 goodbye\r\n")
                     return
+                connection.sendall(b"550 who\r\n" if wrong else b"250 ok\r\n")
 
     def close(self) -> None:
         self._over.set()

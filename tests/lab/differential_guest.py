@@ -147,9 +147,10 @@ class Side:
     def _wires(self) -> None:
         for name in (self.name, self.far):
             run("ip", "netns", "add", name)
-        # Directors are routers: IPv6's announcements say so.
+        # Directors are routers: IPv6's announcements say so. And everybody may ping, as on a host.
         with inside(self.name):
-            run("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+            run("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                "net.ipv4.ping_group_range=0 2147483647")  # fmt: skip
         near_lines, far_lines = ["link set lo up"], ["link set lo up"]
         for number, (interface, (near, far)) in enumerate(WIRES.items()):
             near_lines.append(
@@ -253,8 +254,8 @@ class Side:
 
     def _told_so_far(self) -> list[str]:
         told = self.told.read_text().splitlines() if self.told.exists() else []
-        # Programs of their own write it, in any order.
-        return sorted(told + self.hosts.told)
+        # Programs of their own write it, in any order. The agent puts several mails into one.
+        return sorted(told) + sorted(set(self.hosts.told))
 
     def settings(self) -> dict[str, list[str]]:
         """What changes at the start and no more."""
