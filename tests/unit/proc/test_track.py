@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from lvs_agent.core.bfd import telling
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings
 from lvs_agent.core.messages import InstanceState, Message, ProcessRestarted, TrackerState, Verdict
 from lvs_agent.core.model import (
+    BfdInstance,
     Command,
     Config,
     Fifo,
@@ -118,6 +120,18 @@ def test_track_script_follows_what_it_checks(world: MakeWorld, tmp_path: Path) -
     here.until(lambda: here.ups("chk") == [None, True, False])
     flag.touch()
     here.until(lambda: here.ups("chk") == [None, True, False, True])
+
+
+def test_bfd_session_that_never_comes_up_is_down_in_the_end(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "PATIENCE_NS", 0)
+    session = BfdInstance(
+        name="router", neighbor="127.0.0.9", source=None, min_rx_ns=S, min_tx_ns=S,
+        idle_tx_ns=50 * MS, multiplier=3, passive=True, ttl=255, max_hops=0,
+    )  # fmt: skip
+    here = world(config(bfd_instances=(session,)))
+    here.until(lambda: here.ups("router") == [None, False])
 
 
 def test_script_that_never_ends_counts_as_failed_and_never_overlaps(

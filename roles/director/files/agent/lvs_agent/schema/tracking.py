@@ -25,7 +25,7 @@ def _weight(default: int, bounds: tuple[int, int] = _WEIGHT) -> Option:
 
 _REVERSE = flag(
     "reverse",
-    "Subtract the weight where it would be added, and add it where it would be subtracted; of weight"
+    "Subtract the weight where it would be added, add it where it would be subtracted. With weight"
     " 0: exchange well and not well.",
 )
 
