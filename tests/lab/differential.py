@@ -57,8 +57,33 @@ _FIELDS = (
     "icmpv6.opt.linkaddr",
 )
 
+_SORRY = "real servers that are up keep their connections beside the sorry server (docs/lvs.md)"
+_TWO = ("192.0.2.11", "192.0.2.12")
+_INET6 = "Debian 12's keepalived skips the word behind inet6, and drops the rule"
+
 # Configuration -> what its lines of difference have in them -> why it stays.
-DELIBERATE: dict[str, dict[str, str]] = {}
+DELIBERATE: dict[str, dict[str, str]] = {
+    "mail_off": {
+        "told, only keepalived: HELO drct1": "the first quorum after a start is no news to us",
+    },
+    "ping_udp_check": {
+        "-r 198.51.100.12:7": "keepalived looks at lengths only where there is a pattern as well",
+    },
+    "quorum": dict.fromkeys(("only agent: -a -t 192.0.2.99:80 -r 192.0.2.11:80 -m -w 0",), _SORRY),
+    "quorum_too_high": dict.fromkeys(
+        (f"only agent: -a -t 192.0.2.99:80 -r {one}:80 -m -w 0" for one in _TWO), _SORRY
+    ),
+    "rules": {
+        "['oif', 'eth1'], ['priority', '1003']": "keepalived has no pref, which is iproute2's word",
+        "['priority', '1010']": "keepalived knows no single sport, and makes the rule without it",
+        "['priority', '1013']": "keepalived marks only rules that it watches as its own",
+        "['priority', '1014']": _INET6,
+    },
+    "rules_ipv6": {"['priority', '1003']": _INET6},
+    "unicast_ipv6": {
+        "vrrp.virt_rtr_id=62": "keepalived sends with hop limit 64; RFC 9568, 5.1.2.3 wants 255",
+    },
+}
 
 
 def frames(capture: str) -> dict[str, int]:

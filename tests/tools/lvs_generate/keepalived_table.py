@@ -40,7 +40,8 @@ What is imported behaves as it did:
 - What keepalived corrects is corrected: `nopreempt` together with `state MASTER` is dropped, a
   virtual server without `protocol` is UDP, one without real servers is left out.
 - Where keepalived's default is another than ours, the imported document says keepalived's:
-  `lb_kind: NAT`, `v3_checksum_as_v2: false`, `enable_sni: false`, the `retry` and
+  `lb_kind: NAT`, `v3_checksum_as_v2: false`, `enable_sni: false`, `preferred_lft forever` of IPv6
+  addresses with a network, `vrrp.VRID` as the name of a VMAC of IPv6, too, the `retry` and
   `delay_before_retry` of checks.
 - Programs without a path are looked for on the host. Scripts run as the agent's own user, without
   privileges, unless `script_user` names one; a user and group behind a single command have no
