@@ -49,7 +49,7 @@ WIRES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # keepalived waits three adverts of a second and the skew before it is master; its checkers begin
 # within delay_loop.
 LEAST_S = 4.5
-SETTLE_S = 30.0
+SETTLE_S = 60.0
 SAME_FOR_S = 2.0
 # A reload takes both less than that, and what it changed would be seen.
 RELOAD_S = 4.0

@@ -39,6 +39,11 @@ def test_ipv6_addresses_are_preferred_unless_they_are_of_full_length(
     assert becomes in found[option]
 
 
+def test_ipv4_addresses_have_no_lifetime_as_in_keepalived() -> None:
+    found = instance("virtual_ipaddress {\n192.0.2.9/24 preferred_lft 0\n}")
+    assert found["virtual_ipaddress"] == [{"address": "192.0.2.9/24"}]
+
+
 def test_the_interface_below_a_vmac_stands_for_the_vmac() -> None:
     found = instance("use_vmac", "virtual_ipaddress {\n192.0.2.9/24 dev eth0\n10.0.0.9 dev eth1\n}")
     assert found["virtual_ipaddress"] == ["192.0.2.9/24 dev eth0 use_vmac", "10.0.0.9 dev eth1"]

@@ -46,6 +46,11 @@ def _address(
             del values["label"]
             line = values
         line = with_option(line, "use_vmac")
+    if "preferred_lft" in values and ":" not in values["address"]:
+        message = "preferred_lft is left out: it has no effect on IPv4, in keepalived neither"
+        translator.note(path, translator.positions[path], message)
+        del values["preferred_lft"]
+        line = values
     address, _, length = str(values.get("address", "")).partition("/")
     forever = ":" in address and length not in ("", "128")
     if forever and "preferred_lft" not in values:
