@@ -63,6 +63,10 @@ _INET6 = "Debian 12's keepalived skips the word behind inet6, and drops the rule
 
 # Configuration -> what its lines of difference have in them -> why it stays.
 DELIBERATE: dict[str, dict[str, str]] = {
+    "missing_brace": dict.fromkeys(
+        ("virt_rtr_id=119", "virt_rtr_id=120"),
+        "keepalived makes one instance of two; where the second begins, ours ends the first",
+    ),
     "mail_off": {
         "told, only keepalived: HELO drct1": "the first quorum after a start is no news to us",
     },
@@ -125,6 +129,7 @@ def differences(
             if "vrrp" not in frame and number != seen[1][frame]
         ]
     for who in (theirs, ours):
+        said += [f"{who} made nothing of it: {part}" for part in result[who]["idle"]]
         if not result[who]["stopped"]:
             said.append(f"{who} did not stop")
     left = [part for part in other["left"] if part not in one["left"]]

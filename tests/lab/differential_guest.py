@@ -384,7 +384,10 @@ def play(
             side.start()
         looks = settle(sides)
         for side, look in zip(sides, looks, strict=True):
-            result[side.who] = {"had": look | side.settings()}
+            idle = [
+                part for part in expected(configuration, words) if look[part] == side.before[part]
+            ]
+            result[side.who] = {"had": look | side.settings(), "idle": sorted(idle)}
         if "reload" in words:
             for side in sides:
                 side.reload()

@@ -44,6 +44,18 @@ def test_ipv4_addresses_have_no_lifetime_as_in_keepalived() -> None:
     assert found["virtual_ipaddress"] == [{"address": "192.0.2.9/24"}]
 
 
+def test_a_prefix_that_is_too_long_is_the_longest_as_in_keepalived() -> None:
+    found = instance("virtual_ipaddress {\n192.0.2.9/33\n192.0.2.10/32\n}")
+    assert found["virtual_ipaddress"] == ["192.0.2.9/32", "192.0.2.10/32"]
+
+
+def test_the_own_interface_is_not_tracked_twice_as_in_keepalived() -> None:
+    addresses = "virtual_ipaddress {\n192.0.2.9\n}"
+    found = instance("track_interface {\neth0 weight 10\neth1\n}", addresses)
+    assert found["track_interface"] == ["eth1"]
+    assert "track_interface" not in instance("track_interface {\neth0\n}", addresses)
+
+
 def test_the_interface_below_a_vmac_stands_for_the_vmac() -> None:
     found = instance("use_vmac", "virtual_ipaddress {\n192.0.2.9/24 dev eth0\n10.0.0.9 dev eth1\n}")
     assert found["virtual_ipaddress"] == ["192.0.2.9/24 dev eth0 use_vmac", "10.0.0.9 dev eth1"]

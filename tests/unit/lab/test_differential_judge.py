@@ -8,7 +8,7 @@ from typing import Any
 import differential
 import pytest
 
-CALM: dict[str, Any] = {"stopped": True, "left": [], "frames": "", "log": ""}
+CALM: dict[str, Any] = {"stopped": True, "idle": [], "left": [], "frames": "", "log": ""}
 
 
 def result(theirs: list[str], ours: list[str], **of_ours: Any) -> dict[str, Any]:
@@ -40,6 +40,12 @@ def test_what_keeps_running_or_stays_behind_is_a_difference() -> None:
     assert differential.differences(result([], [], stopped=False, left=["rules"])) == [
         "agent did not stop",
         "agent left something behind: rules",
+    ]
+
+
+def test_a_configuration_that_nobody_makes_anything_of_compares_nothing() -> None:
+    assert differential.differences(result([], [], idle=["ipvs"])) == [
+        "agent made nothing of it: ipvs"
     ]
 
 

@@ -274,7 +274,8 @@ class TrackInterface:
 class Notify:
     """The commands to run at events of an instance or sync group; `always` is keepalived's notify.
 
-    `always` gets four words more: INSTANCE or GROUP, the name, the state, the priority (0 for a group).
+    `always` gets four words more: INSTANCE or GROUP, the name, the state, the priority (0 for a
+    group).
     """
 
     master: Command | None = None

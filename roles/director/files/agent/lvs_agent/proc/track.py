@@ -94,7 +94,7 @@ class Track(Child):
         self._teller.changed(name, up=up, reason=reason)
 
     def _session_told(self, state: BfdState) -> None:
-        """What the checks are told; of a session that never came up the ha process hears so, too."""
+        """The checks are told; the ha process hears it of a session that never came up, too."""
         self.supervisor.send(state)
         if state.up is not False:
             return
