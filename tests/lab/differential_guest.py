@@ -54,7 +54,16 @@ SAME_FOR_S = 2.0
 # A reload takes both less than that, and what it changed would be seen.
 RELOAD_S = 4.0
 STOP_S = 15.0
-STEP_S = 1.0
+STEP_S = 0.5
+SYSCTLS = {
+    "net/ipv4/ip_forward": "1",
+    "net/ipv6/conf/all/forwarding": "1",
+    "net/ipv4/ping_group_range": "0 2147483647",
+}
+PROMOTE = "/proc/sys/net/ipv4/conf/eth0/promote_secondaries"
+PROC = "/proc/thread-self/net"
+SIGNATURE = ("ip_vs", "route", "fib_trie", "if_inet6")
+IFA_F_TENTATIVE = 0x40
 # The process that track_process looks for.
 TRACKED = ("sleep", "86399")
 # What scripts of the configurations tell (parts/tell), a file for each network namespace.
@@ -126,7 +135,7 @@ class Side:
         with inside(self.far):
             far = [each.split("/")[0] for __, addresses in WIRES.values() for each in addresses]
             self.hosts = Far(far, certificate)
-        self.before = self.look()
+        self.before: dict[str, list[Any]] = {}
         self._capture = self._begin(
             self.far, ["tcpdump", "-i", "far-eth0", "-w", self._frames(), "-U", "-c", str(FRAMES),
              "ip proto 112 or ip6 proto 112 or ip proto 51 or arp or icmp6"],
@@ -145,12 +154,11 @@ class Side:
         return str(self.folder / "frames.pcap")
 
     def _wires(self) -> None:
-        for name in (self.name, self.far):
-            run("ip", "netns", "add", name)
+        run("ip", "-batch", "-", stdin=f"netns add {self.name}\nnetns add {self.far}\n")
         # Directors are routers: IPv6's announcements say so. And everybody may ping, as on a host.
         with inside(self.name):
-            run("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
-                "net.ipv4.ping_group_range=0 2147483647")  # fmt: skip
+            for name, value in SYSCTLS.items():
+                Path("/proc/sys", name).write_text(value)
         near_lines, far_lines = ["link set lo up"], ["link set lo up"]
         for number, (interface, (near, far)) in enumerate(WIRES.items()):
             near_lines.append(
@@ -167,9 +175,12 @@ class Side:
                     lines.append(f"address add {address} dev {device}{nodad}")
         for name, lines in ((self.name, near_lines), (self.far, far_lines)):
             run("ip", "-n", name, "-batch", "-", stdin="\n".join(lines))
-        # Link-local addresses come out of duplicate address detection a second or two later.
-        shown = ("ip", "-n", self.name, "-6", "address", "show", "tentative")
-        wait_for(lambda: not run(*shown), 10.0)
+
+    def tentative(self) -> bool:
+        """Link-local addresses come out of duplicate address detection a second or two later."""
+        with inside(self.name):
+            rows = Path(PROC, "if_inet6").read_text().splitlines()
+        return any(int(row.split()[4], 16) & IFA_F_TENTATIVE for row in rows)
 
     def _begin(
         self, namespace: str, command: list[str], log: Path | None = None
@@ -212,6 +223,16 @@ class Side:
         self.process.send_signal(signal.SIGHUP)
 
     # -- what there is ------------------------------------------------------------------
+
+    def signature(self) -> list[str]:
+        """Changes with what `look` shows, rules apart; reading it starts no program."""
+        with inside(self.name):
+            rows = [Path(PROC, name).read_text() for name in SIGNATURE]
+            # Without how often a route was used.
+            sixes = [row.split() for row in Path(PROC, "ipv6_route").read_text().splitlines()]
+            rows += [" ".join((*row[:6], *row[8:])) for row in sixes]
+            links = Path(PROC, "dev").read_text().splitlines()
+        return [*rows, *(link.partition(":")[0] for link in links), *self._told_so_far()]
 
     def look(self) -> dict[str, list[Any]]:
         """What the kernel has, in an order of its own, without what differs by chance; and what
@@ -259,14 +280,14 @@ class Side:
 
     def settings(self) -> dict[str, list[str]]:
         """What changes at the start and no more."""
+        text = self.configuration.read_text(errors="replace")
+        found: dict[str, list[str]] = {}
         with inside(self.name):
-            return {
-                "timeouts": run("ipvsadm", "-l", "--timeout").splitlines(),
-                "sync daemon": run("ipvsadm", "-l", "--daemon").splitlines(),
-                "promote_secondaries": run(
-                    "sysctl", "net.ipv4.conf.eth0.promote_secondaries"
-                ).splitlines(),
-            }
+            for word, option in (("lvs_timeouts", "--timeout"), ("lvs_sync_daemon", "--daemon")):
+                if word in text:
+                    found[word] = run("ipvsadm", "-l", option).splitlines()
+            found["promote_secondaries"] = [Path(PROMOTE).read_text()]
+        return found
 
     # -- the end ------------------------------------------------------------------------
 
@@ -287,6 +308,11 @@ class Side:
         return base64.b64encode(path.read_bytes() if path.exists() else b"").decode()
 
     def close(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for process in self.processes:
+                process.wait(STOP_S)
         # All that is in the namespaces was begun here, or is a child of that.
         for name in (self.name, self.far):
             for pid in run("ip", "netns", "pids", name, check=False).split():
@@ -296,8 +322,8 @@ class Side:
         for process in self.processes:
             process.wait(5)
         self.hosts.close()
-        for name in (self.name, self.far):
-            run("ip", "netns", "del", name, check=False)
+        names = f"netns del {self.name}\nnetns del {self.far}\n"
+        run("ip", "-batch", "-", stdin=names, check=False)
 
 
 def json_lines(text: str) -> list[list[dict[str, Any]]]:
@@ -351,21 +377,25 @@ def settle(sides: list[Side]) -> list[dict[str, Any]]:
     words = sides[0].words
     least = max([LEAST_S, *(float(w[6:]) for w in words if w.startswith("least="))])
     parts = expected(sides[0].configuration, words)
-    seen: list[dict[str, Any]] = []
+    seen: list[list[str]] = []
     since = begin
-    time.sleep(least - SAME_FOR_S)
+    looks: list[dict[str, Any]] = []
     while True:
-        looks = [side.look() for side in sides]
+        signatures = [side.signature() for side in sides]
         now = time.monotonic()
-        if looks != seen or any(look != looks[0] for look in looks[1:]):
-            seen, since = looks, now
-        moved = all(
-            look[part] != side.before[part]
-            for look, side in zip(looks, sides, strict=True)
-            for part in parts
-        )
-        if now - begin > SETTLE_S or (moved and now - since >= SAME_FOR_S):
-            return looks
+        if signatures != seen:
+            seen, since = signatures, now
+        if now - begin >= least and (now - since >= SAME_FOR_S or now - begin > SETTLE_S):
+            looks = [side.look() for side in sides]
+            moved = all(
+                look[part] != side.before[part]
+                for look, side in zip(looks, sides, strict=True)
+                for part in parts
+            )
+            same = all(look == looks[0] for look in looks[1:])
+            if now - begin > SETTLE_S or (moved and same):
+                return looks
+            since = now  # what differs gets that time again
         time.sleep(STEP_S)
 
 
@@ -380,7 +410,9 @@ def play(
     try:
         for name in who:
             sides.append(Side(name, folder, configuration, certificate))
+        wait_for(lambda: not any(side.tentative() for side in sides), 10.0)
         for side in sides:
+            side.before = side.look()
             side.start()
         looks = settle(sides)
         for side, look in zip(sides, looks, strict=True):
