@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from check_servers import Authority
-from conftest import lab_name
 from differential import differences, unexplained
 from guest_bundle import unpack
 from lvslab import Lab
@@ -26,7 +25,7 @@ TARGET = "/root/differential-test"
 # The configurations name what lies beside them.
 BESIDE = "/root/differential"
 # Pairs at a time: most of it is waiting for timers of seconds, and a pair takes 60 MB.
-AT_ONCE = 8
+AT_ONCE = 4
 LONGEST_S = 540
 
 
@@ -35,7 +34,8 @@ def host() -> Iterator[Lab]:
     """A host with memory for several of both."""
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: run make test as root")
-    solo = Lab(lab_name() + "-differential", topology="solo")
+    name = os.environ.get("LVSLAB_TEST_NAME", "test")
+    solo = Lab(f"{name}-differential", topology="solo")
     solo.down()
     try:
         solo.up()
