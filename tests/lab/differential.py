@@ -59,6 +59,7 @@ _FIELDS = (
 
 _SORRY = "real servers that are up keep their connections beside the sorry server (docs/lvs.md)"
 _TWO = ("192.0.2.11", "192.0.2.12")
+_PROCESSES = "keepalived hears of processes in the host's first network namespace only"
 _INET6 = "Debian 12's keepalived skips the word behind inet6, and drops the rule"
 
 # Configuration -> what its lines of difference have in them -> why it stays.
@@ -84,8 +85,19 @@ DELIBERATE: dict[str, dict[str, str]] = {
         "['priority', '1014']": _INET6,
     },
     "rules_ipv6": {"['priority', '1003']": _INET6},
+    "sync_group_trackers": dict.fromkeys(
+        ("virt_rtr_id=142 vrrp.prio=1", "virt_rtr_id=143 vrrp.prio=1"), _PROCESSES
+    ),
+    "track_process": dict.fromkeys(
+        ("virt_rtr_id=91 vrrp.prio=96", "virt_rtr_id=91 vrrp.prio=106"), _PROCESSES
+    ),
     "unicast_ipv6": {
         "vrrp.virt_rtr_id=62": "keepalived sends with hop limit 64; RFC 9568, 5.1.2.3 wants 255",
+    },
+    "vmac_ipv6": {
+        "['vrrp.69', ['deprecated', True], ['family', 'inet6'], ['local', 'fe80::ff:fe00:100']": (
+            "keepalived copies the address that it sends from; ours sends from it all the same"
+        ),
     },
 }
 

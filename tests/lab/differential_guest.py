@@ -51,6 +51,8 @@ WIRES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 LEAST_S = 4.5
 SETTLE_S = 60.0
 SAME_FOR_S = 2.0
+# Two that differ and have not changed for so long will not any more: a check that fails takes less.
+STUCK_S = 12.0
 # A reload takes both less than that, and what it changed would be seen.
 RELOAD_S = 4.0
 STOP_S = 15.0
@@ -378,14 +380,14 @@ def settle(sides: list[Side]) -> list[dict[str, Any]]:
     least = max([LEAST_S, *(float(w[6:]) for w in words if w.startswith("least="))])
     parts = expected(sides[0].configuration, words)
     seen: list[list[str]] = []
-    since = begin
-    looks: list[dict[str, Any]] = []
+    changed = looked = begin
     while True:
         signatures = [side.signature() for side in sides]
         now = time.monotonic()
         if signatures != seen:
-            seen, since = signatures, now
-        if now - begin >= least and (now - since >= SAME_FOR_S or now - begin > SETTLE_S):
+            seen, changed = signatures, now
+        calm = now - max(changed, looked) >= SAME_FOR_S
+        if now - begin >= least and (calm or now - begin > SETTLE_S):
             looks = [side.look() for side in sides]
             moved = all(
                 look[part] != side.before[part]
@@ -393,9 +395,10 @@ def settle(sides: list[Side]) -> list[dict[str, Any]]:
                 for part in parts
             )
             same = all(look == looks[0] for look in looks[1:])
-            if now - begin > SETTLE_S or (moved and same):
+            stuck = moved and now - changed > STUCK_S
+            if now - begin > SETTLE_S or (moved and same) or stuck:
                 return looks
-            since = now  # what differs gets that time again
+            looked = now
         time.sleep(STEP_S)
 
 
