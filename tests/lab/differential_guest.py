@@ -203,7 +203,7 @@ class Side:
     def _keepalived(self, configuration: Path, folder: Path) -> list[str]:
         pids = (("--pid", "main"), ("--vrrp_pid", "vrrp"), ("--checkers_pid", "checkers"))
         return [
-            "keepalived", "-n", "-l", "-D", "-f", str(configuration),
+            "keepalived", "-n", "-l", "-D", "-G", "-f", str(configuration),
             *(f"{option}={folder}/{name}.pid" for option, name in (*pids, ("--bfd_pid", "bfd"))),
         ]  # fmt: skip
 
