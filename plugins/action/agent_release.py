@@ -2,7 +2,7 @@
 """Controller side of `agent_release`: builds the bundle and sends it only where it is missing.
 
 Owns that order: ask first, one module execution, and no file leaves the controller if the release
-is installed.
+is installed. Of the configuration only a digest goes to the target: it has secrets.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _bundle, _wheels
+from ansible_collections.lvs.cluster.plugins.module_utils import _text
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _bundle, _cluster, _wheels
 
 _FILES = os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", "..", "roles", "director", "files")
 )
+# Arguments of the module that nobody else sets, and what it is not told.
+_OWN = ("bundle", "configuration", "document")
 
 
 def cache_folder() -> str:
@@ -43,9 +46,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except (_wheels.WheelsMissing, OSError, ValueError) as error:
             return {**result, "failed": True, "msg": str(error)}
         arguments = {
-            **{name: value for name, value in self._task.args.items() if name != "bundle"},
+            **{name: value for name, value in self._task.args.items() if name not in _OWN},
             "release": bundle.release,
         }
+        if self._task.args.get("document") is not None:
+            document = _cluster.plain(self._task.args["document"])
+            arguments["configuration"] = _text.document_sha256(document)
         answer = self._run_module(arguments, task_vars)
         if answer.get("missing") and not self._task.check_mode and not answer.get("failed"):
             remote = self._connection._shell.join_path(

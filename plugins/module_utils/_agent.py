@@ -17,6 +17,8 @@ CURRENT = "current"
 CONTROL_SOCKET = "/run/lvs-agent/control.sock"
 CONFIG = "/etc/lvs-agent/config.json"
 GROUP = "lvs-agent"
+# Of the configuration, which holds passwords: root writes it, the agent reads it.
+CONFIG_MODE = 0o640
 UNIT = "lvs-agent.service"
 UNIT_PATH = "/etc/systemd/system/lvs-agent.service"
 
@@ -79,6 +81,8 @@ def _exchange(line: bytes, path: str, timeout_s: float) -> bytes:
             if not chunk:
                 break
             received += chunk
+    if not received:
+        raise OSError("the agent ended without an answer")
     return bytes(received)
 
 

@@ -78,12 +78,6 @@ change:
   type: str
   choices: [none, weights, addresses, structure, restart]
   sample: weights
-due:
-  description:
-    - Whether there was something to do, or in check mode is. As C(changed), which a task that
-      only looks may have to deny.
-  returned: success
-  type: bool
 reloaded:
   description: Whether the running agent has taken over the configuration.
   returned: always
@@ -111,8 +105,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _host, _text
-
-_MODE = 0o640
 
 
 class Rejected(Exception):
@@ -169,7 +161,7 @@ def reload(path: str, group: str, before: str | None) -> None:
         _agent.request("reload")
     except (_agent.AgentUnreachable, _agent.AgentRefused) as error:
         if before is not None:
-            _host.write_atomically(path, before, _MODE, group)
+            _host.write_atomically(path, before, _agent.CONFIG_MODE, group)
         errors = error.errors if isinstance(error, _agent.AgentRefused) else []
         raise Rejected(
             f"The agent did not reload, the old file is back: {error}", errors
@@ -190,7 +182,7 @@ def install(module: AnsibleModule) -> dict[str, Any]:
     text = file_text(module.params["document"])
     before = _host.read_text(path)
     differs = text != before
-    changed = differs or _host.permissions_differ(path, _MODE, group)
+    changed = differs or _host.permissions_differ(path, _agent.CONFIG_MODE, group)
     step = needed(text, differs)
     kind = None
     if module.params["validate"] and (differs or step == "reload"):
@@ -200,14 +192,13 @@ def install(module: AnsibleModule) -> dict[str, Any]:
     reloaded = False
     if not module.check_mode:
         if changed:
-            _host.write_atomically(path, text, _MODE, group)
+            _host.write_atomically(path, text, _agent.CONFIG_MODE, group)
         if step == "reload" and module.params["reload"]:
             reload(path, group, before)
             reloaded = True
     return {
         "changed": changed or step != "none",
         "change": change,
-        "due": changed or step != "none",
         "reloaded": reloaded,
         "diff": _diff(path, before, text, step, change),
     }

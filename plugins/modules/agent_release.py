@@ -35,6 +35,14 @@ options:
         current one.
     type: bool
     default: true
+  document:
+    description:
+      - The configuration that the agent is to have. It is only compared, see RV(configuration_due),
+        and does not leave the controller.
+    type: raw
+  configuration:
+    description: SHA-256 of O(document) as the file has it. Set by the action plugin.
+    type: str
   release:
     description: Id of the release. Set by the action plugin.
     type: str
@@ -89,6 +97,12 @@ restart_due:
       present one, as after a run that was interrupted.
   returned: always
   type: bool
+configuration_due:
+  description:
+    - Whether O(document) is not yet the file's, or not yet in force in the running agent, so that
+      M(lvs.cluster.agent_config) has something to do.
+  returned: with O(document)
+  type: bool
 missing:
   description: Whether the release was not (or in check mode is not) on the target.
   returned: always
@@ -97,6 +111,7 @@ missing:
 
 import errno
 import gzip
+import hashlib
 import io
 import os
 import shutil
@@ -217,17 +232,32 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     places = _checkpoint.Places(root=root)
     agent = _checkpoint.agent_of(places)
     running = str((agent or {}).get("release") or "")
-    state = {
+    state: dict[str, Any] = {
         "running": running,
         "restart_due": agent is not None
         and (running != release or _checkpoint.unit_is_newer(places)),
     }
+    if module.params["configuration"]:
+        state["configuration_due"] = configuration_due(
+            places.config, agent, module.params["configuration"]
+        )
     if module.check_mode or (module.params["bundle"] is None and not os.path.isdir(root)):
         return _work(module) | state  # reads only
     os.makedirs(root, mode=0o755, exist_ok=True)
     with _host.exclusive(root):
         _checkpoint.take(places, agent, release)
         return _work(module) | state
+
+
+def configuration_due(path: str, agent: dict[str, Any] | None, wanted: str) -> bool:
+    """Whether the file does not have the configuration with the SHA-256 `wanted`, or `agent`, as it
+    says of itself (None if none runs), another one in force."""
+    text = _host.read_text(path)
+    if text is None or _host.permissions_differ(path, _agent.CONFIG_MODE, _agent.GROUP):
+        return True
+    in_force = (agent or {}).get("config_sha256")
+    found = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return found != wanted or in_force not in (None, wanted)
 
 
 def _work(module: AnsibleModule) -> dict[str, Any]:
@@ -289,6 +319,8 @@ def main() -> None:
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "keep": {"type": "int", "default": 2},
             "activate": {"type": "bool", "default": True},
+            "document": {"type": "raw", "no_log": True},
+            "configuration": {"type": "str"},
             "release": {"type": "str"},
             "bundle": {"type": "path"},
             "root": {"type": "path", "default": _agent.ROOT},

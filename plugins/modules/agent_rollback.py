@@ -74,7 +74,6 @@ from ansible_collections.lvs.cluster.plugins.module_utils import (
     _text,
 )
 
-_CONFIG_MODE = 0o640
 _UNIT_MODE = 0o644
 
 
@@ -124,7 +123,7 @@ def work(module: AnsibleModule, places: _checkpoint.Places) -> dict[str, Any]:
     if config != target.config:
         _note_config(changes, places.config, config, target.config)
         if not module.check_mode:
-            _host.write_atomically(places.config, target.config, _CONFIG_MODE, _agent.GROUP)
+            _host.write_atomically(places.config, target.config, _agent.CONFIG_MODE, _agent.GROUP)
     if not module.check_mode and places.unit in changes.paths:
         _host.ensure_units_loaded(module, changes)
         if not needs_restart:

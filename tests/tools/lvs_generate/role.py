@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -236,86 +238,90 @@ _OWN: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+# The entry points besides main. Their options are the role's own variables that they read; those of
+# the configuration are left to `main`, which checks types, and to `cluster_check` and the agent.
+_ENTRY_POINTS = {
+    "preflight": (
+        "See whether a host can be a director",
+        "Reads only. Fails saying everything that is missing.",
+    ),
+    "stage": (
+        "Everything that can be done beside a running agent",
+        "Prepares the host and unpacks the agent, without making it the current release and without"
+        " touching a running one.",
+    ),
+    "look": (
+        "After stage: whether anything is left to do",
+        "Changes nothing. Puts the director into the group C(lvs_directors_as_wanted), or into"
+        " C(lvs_directors_to_do).",
+    ),
+    "rollback": (
+        "Go back to the release of the agent from before",
+        "Puts back the release and unit that ran before the release last changed, and keeps the"
+        " configuration. Hands over first, as for any other release.",
+    ),
+    "verify": (
+        "See from a director whether real servers are prepared",
+        "Changes nothing. Fails saying which real server does what it must not.",
+    ),
+    "remove": (
+        "Take the agent off a director",
+        "Stops the agent, which hands over first, and leaves the host as it was before the role."
+        " Kernel modules stay loaded until a reboot.",
+    ),
+}
+_ROLE = Path(__file__).resolve().parents[3] / "roles" / "director"
+
+
+def _read_by(entry_point: str) -> set[str]:
+    """The variables that an entry point reads: in its tasks, in files that these name, and in the
+    values of the role's variables among them."""
+    values = yaml.safe_load((_ROLE / "vars" / "main.yml").read_text())
+    names: set[str] = set()
+    texts, seen = [(_ROLE / "tasks" / f"{entry_point}.yml").read_text()], {f"{entry_point}.yml"}
+    while texts:
+        text = re.sub(r"^\s*#.*$", "", texts.pop(), flags=re.MULTILINE)
+        new = set(re.findall(r"\bdirector_\w+", text)) - names
+        files = set(re.findall(r"\b[\w.-]+\.(?:yml|j2)\b", text)) - seen
+        texts += [str(values[name]) for name in new if name in values]
+        texts += [path.read_text() for file in files for path in _ROLE.glob(f"*/{file}")]
+        names |= new
+        seen |= files
+    return names
+
+
 def argument_specs() -> str:
     """`meta/argument_specs.yml`."""
     options = {f"director_{each.name}": _argument(each) for each in schema.DOCUMENT.options}
     for name, (default, argument) in _OWN.items():
         shown = {} if isinstance(default, str) and "{{" in default else {"default": default}
         options[name] = {**argument, **shown}
-    document = {
-        "argument_specs": {
-            "main": {
-                "short_description": "A director of a Linux Virtual Server cluster",
-                "description": [
-                    "Installs, configures and supervises lvs-agent, which holds virtual addresses"
-                    " by VRRP and balances virtual servers over checked real servers by IPVS.",
-                    "The variables take what the inventory says once for the cluster in variables"
-                    " of the same names with the prefix C(lvs_), such as C(lvs_vrrp_instances), and"
-                    " for each director in C(lvs_host).",
-                ],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": options,
-            },
-            "stage": {
-                "short_description": "Everything that can be done beside a running agent",
-                "description": [
-                    "Prepares the host and unpacks the agent, without making it the current release"
-                    " and without touching a running one."
-                ],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": options,
-            },
-            "look": {
-                "short_description": "After stage: whether anything is left to do",
-                "description": [
-                    "Changes nothing. Puts the director into the group C(lvs_directors_as_wanted),"
-                    " or into C(lvs_directors_to_do)."
-                ],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": {},
-            },
-            "rollback": {
-                "short_description": "Go back to the release of the agent from before",
-                "description": [
-                    "Puts back the release and unit that ran before the release last changed, and"
-                    " keeps the configuration. Hands over first, as for any other release."
-                ],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": options,
-            },
-            "verify": {
-                "short_description": "See from a director whether real servers are prepared",
-                "description": [
-                    "Changes nothing. Fails saying which real server does what it must not."
-                ],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": options,
-            },
-            "remove": {
-                "short_description": "Take the agent off a director",
-                "description": [
-                    "Stops the agent, which hands over first, and leaves the host as it was before"
-                    " the role. Kernel modules stay loaded until a reboot."
-                ],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": options,
-            },
-            "preflight": {
-                "short_description": "See whether a host can be a director",
-                "description": ["Reads only. Fails saying everything that is missing."],
-                "author": ["The lvs.cluster developers"],
-                "version_added": "0.1.0",
-                "options": options,
-            },
-        }
+    main = _entry_point(
+        "A director of a Linux Virtual Server cluster",
+        "Installs, configures and supervises lvs-agent, which holds virtual addresses by VRRP and"
+        " balances virtual servers over checked real servers by IPVS.",
+        "The variables take what the inventory says once for the cluster in variables of the same"
+        " names with the prefix C(lvs_), such as C(lvs_vrrp_instances), and for each director in"
+        " C(lvs_host).",
+        options=options,
+    )
+    others = {
+        name: _entry_point(
+            title, text, options={each: options[each] for each in _OWN if each in _read_by(name)}
+        )
+        for name, (title, text) in _ENTRY_POINTS.items()
     }
-    return _yaml(document)
+    return _yaml({"argument_specs": {"main": main, **others}})
+
+
+def _entry_point(title: str, *texts: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "short_description": title,
+        "description": list(texts),
+        "author": ["The lvs.cluster developers"],
+        "version_added": "0.1.0",
+        "options": options,
+    }
 
 
 def _argument(option: Option) -> dict[str, Any]:

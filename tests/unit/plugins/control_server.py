@@ -15,10 +15,11 @@ class ControlServer:
     """`replies` by verb, `asked` in order; refuses any other verb, as an old agent does."""
 
     def __init__(self, path: Path) -> None:
+        self.path = str(path)
         self.replies: dict[str, Any] = {}
         self.asked: list[str] = []
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
+        self._listener.bind(self.path)
         self._listener.listen()
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -29,16 +30,20 @@ class ControlServer:
             except OSError:
                 return
             with connection, connection.makefile("rwb") as stream:
-                verb = json.loads(stream.readline())["verb"]
-                self.asked.append(verb)
-                refusal = {"ok": False, "error": f"unknown verb {verb}"}
-                stream.write(json.dumps(self.replies.get(verb, refusal)).encode() + b"\n")
+                request = json.loads(stream.readline())
+                self.asked.append(request["verb"])
+                reply = self.reply(request["verb"], request.get("arguments") or {})
+                stream.write(json.dumps(reply).encode() + b"\n")
 
-    def in_force(self, text: str, release: str | None = None, verb: str = "status") -> None:
+    def reply(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """The answer to one request."""
+        return self.replies.get(verb, {"ok": False, "error": f"unknown verb {verb}"})
+
+    def in_force(self, text: str, release: str | None = None) -> None:
         """The agent is of `release` and has the configuration `text` in force."""
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         agent = {"release": release, "config_sha256": sha256}
-        self.replies[verb] = {"ok": True, "result": {"agent": agent}}
+        self.replies["summary"] = {"ok": True, "result": {"agent": agent}}
 
     def close(self) -> None:
         self._listener.close()

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,51 +14,19 @@ import pytest
 from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _status
 from ansible_collections.lvs.cluster.plugins.modules import agent_config
 
+from .control_server import ControlServer
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the file is to belong to root")
 
 DOCUMENT = {"vrrp_instances": {"VI_1": {"authentication": {"auth_pass": "zrs66zrs"}}}}
 
 
-class Agent:
-    """Answers on a control socket as the agent does; `replies` by verb."""
-
-    def __init__(self, path: Path) -> None:
-        self.replies: dict[str, Any] = {}
-        self.asked: list[str] = []
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rwb") as stream:
-                verb = json.loads(stream.readline())["verb"]
-                self.asked.append(verb)
-                stream.write(json.dumps(self.replies[verb]).encode() + b"\n")
-
-    def in_force(self, text: str, release: str | None = None) -> None:
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        agent = {"release": release, "config_sha256": sha256}
-        self.replies["status"] = self.replies["summary"] = {
-            "ok": True,
-            "result": {"agent": agent},
-        }
-
-    def close(self) -> None:
-        self._listener.close()
-
-
 @pytest.fixture
-def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlServer]:
     path = tmp_path / "control.sock"
     monkeypatch.setattr(_agent.request, "__defaults__", (str(path), 5.0, None))
     monkeypatch.setattr(_agent, "installed_release", lambda root="": "installed")
-    server = Agent(path)
+    server = ControlServer(path)
     server.in_force("something else")
     server.replies["reload"] = {"ok": True, "result": {}}
     yield server
@@ -79,7 +44,7 @@ def install(path: Path, *, check_mode: bool = False, reload: bool = True) -> dic
     return agent_config.install(SimpleNamespace(params=parameters, check_mode=check_mode))  # type: ignore[arg-type]
 
 
-def test_a_new_file_is_reloaded_once(tmp_path: Path, agent: Agent) -> None:
+def test_a_new_file_is_reloaded_once(tmp_path: Path, agent: ControlServer) -> None:
     path = tmp_path / "config.json"
     result = install(path)
     assert (result["change"], result["reloaded"], result["changed"]) == ("structure", True, True)
@@ -92,7 +57,7 @@ def test_a_new_file_is_reloaded_once(tmp_path: Path, agent: Agent) -> None:
 
 
 def test_an_agent_that_missed_a_reload_gets_it_with_an_unchanged_file(
-    tmp_path: Path, agent: Agent
+    tmp_path: Path, agent: ControlServer
 ) -> None:
     path = tmp_path / "config.json"
     install(path, reload=False)
@@ -101,7 +66,7 @@ def test_an_agent_that_missed_a_reload_gets_it_with_an_unchanged_file(
 
 
 def test_an_agent_of_another_release_is_to_be_restarted_not_reloaded(
-    tmp_path: Path, agent: Agent
+    tmp_path: Path, agent: ControlServer
 ) -> None:
     agent.in_force("something else", release="old")
     assert install(tmp_path / "config.json")["change"] == "restart"
@@ -109,7 +74,7 @@ def test_an_agent_of_another_release_is_to_be_restarted_not_reloaded(
 
 
 def test_a_refused_reload_brings_the_old_file_back_with_the_agents_errors(
-    tmp_path: Path, agent: Agent
+    tmp_path: Path, agent: ControlServer
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text("{}\n")
@@ -121,7 +86,9 @@ def test_a_refused_reload_brings_the_old_file_back_with_the_agents_errors(
     assert path.read_text() == "{}\n"
 
 
-def test_check_mode_tells_the_difference_without_the_password(tmp_path: Path, agent: Agent) -> None:
+def test_check_mode_tells_the_difference_without_the_password(
+    tmp_path: Path, agent: ControlServer
+) -> None:
     path = tmp_path / "config.json"
     result = install(path, check_mode=True)
     assert result["change"] == "structure"
@@ -131,7 +98,7 @@ def test_check_mode_tells_the_difference_without_the_password(tmp_path: Path, ag
     assert "zrs66zrs" not in json.dumps(result)
 
 
-def test_without_a_running_agent_the_file_is_all(tmp_path: Path, agent: Agent) -> None:
+def test_without_a_running_agent_the_file_is_all(tmp_path: Path, agent: ControlServer) -> None:
     agent.close()
     (tmp_path / "control.sock").unlink()
     result = install(tmp_path / "config.json")

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _host
+from ansible_collections.lvs.cluster.plugins.module_utils import _agent, _host, _text
 from ansible_collections.lvs.cluster.plugins.modules import agent_release
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _bundle
 
@@ -48,10 +48,48 @@ def run(
         "keep": 2,
         "activate": activate,
         "commands": str(root.parent / "sbin"),
+        "configuration": None,
         "python": sys.executable,
     }
     module = SimpleNamespace(params=parameters, check_mode=check_mode, run_command=run_command)
     return agent_release.work(module)
+
+
+@pytest.mark.parametrize(
+    ("file", "in_force", "due"),
+    [
+        ("wanted", "wanted", False),
+        ("wanted", "former", True),
+        ("former", "wanted", True),
+        (None, None, True),
+        # No agent runs, or one that does not say.
+        ("wanted", None, False),
+    ],
+)
+def test_a_configuration_is_due_unless_the_file_and_the_agent_have_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str | None,
+    in_force: str | None,
+    due: bool,
+) -> None:
+    monkeypatch.setattr(_host, "permissions_differ", lambda *_: False)
+    path = tmp_path / "config.json"
+    if file is not None:
+        path.write_text(_text.document_text({"a": file}))
+    digest = _text.document_sha256({"a": in_force})
+    agent = {"config_sha256": digest} if in_force else None
+    wanted = _text.document_sha256({"a": "wanted"})
+    assert agent_release.configuration_due(str(path), agent, wanted) is due
+
+
+def test_a_configuration_that_others_can_read_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(_text.document_text({}))
+    monkeypatch.setattr(_host, "permissions_differ", lambda *_: True)
+    assert agent_release.configuration_due(str(path), None, _text.document_sha256({}))
 
 
 def test_a_release_is_asked_for_then_installed_then_left_alone(tmp_path: Path) -> None:

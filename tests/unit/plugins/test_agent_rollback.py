@@ -37,7 +37,7 @@ class Director:
         Path(self.places.unit).write_text(UNIT)
         _links.switch(self.places.root, OLD)
         self.agent = ControlServer(Path(self.places.socket))
-        self.agent.in_force(CONFIG, OLD, "summary")
+        self.agent.in_force(CONFIG, OLD)
         self.age(self.places.unit, 60)
         self.commands: list[list[str]] = []
         self.accepts = True
@@ -60,7 +60,7 @@ class Director:
 
     def restarted(self, release: str) -> None:
         """The agent has been started with what is on the disk."""
-        self.agent.in_force(Path(self.places.config).read_text(), release, "summary")
+        self.agent.in_force(Path(self.places.config).read_text(), release)
         self.age(self.places.unit, 60)
 
     def go_back(self, *, check_mode: bool = False, **parameters: Any) -> Any:

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,53 +12,40 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.lvs.cluster.plugins.action import real_server as action
 from ansible_collections.lvs.cluster.plugins.modules import real_server
 
+from .control_server import ControlServer
+
 DEFAULTS = {
     name: one.get("default") for name, one in real_server.ARGUMENTS.items() if name != "socket"
 }
 
 
-class Agent:
+class Agent(ControlServer):
     """One real server behind web and shop, on a control socket; refuses what it is told to."""
 
     def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        super().__init__(path)
+        self.told: list[dict[str, Any]] = []
         self.overrides: dict[str, dict[str, Any] | None] = {"web": None, "shop": None}
         self.active = [0]
         self.up = [True]
         self.counted = True
         self.refuses: str | None = None
         self.trouble: str | None = None
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(self.path)
-        self._listener.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rwb") as stream:
-                request = json.loads(stream.readline())
-                self.asked.append((request["verb"], request["arguments"]))
-                reply = self._reply(request["verb"], request["arguments"])
-                stream.write(json.dumps(reply).encode() + b"\n")
-
-    def _reply(self, verb: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    def reply(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.told.append(arguments)
         if verb == "set_real_server" and self.refuses:
             return {"ok": False, "error": self.refuses}
-        names = [name for name in self.overrides if wanted["virtual_server"] in (None, name)]
+        names = [name for name in self.overrides if arguments["virtual_server"] in (None, name)]
         rows, changed = [], False
         active = self.active.pop(0) if len(self.active) > 1 else self.active[0]
         up = self.up.pop(0) if len(self.up) > 1 else self.up[0]
-        for name in names if wanted["real_server"] == "rs1" else []:
+        for name in names if arguments["real_server"] == "rs1" else []:
             before = after = self.overrides[name]
             if verb == "set_real_server":
-                after = self._made(wanted)
+                after = self._made(arguments)
                 changed = changed or before != after
-                if not wanted["dry_run"]:
+                if not arguments["dry_run"]:
                     self.overrides[name] = after
             rows.append(
                 {
@@ -99,10 +83,10 @@ class Agent:
         }
 
     def verbs(self) -> list[str]:
-        return ["look" if verb == "real_server" else wanted["state"] for verb, wanted in self.asked]
-
-    def close(self) -> None:
-        self._listener.close()
+        return [
+            "look" if verb == "real_server" else wanted["state"]
+            for verb, wanted in zip(self.asked, self.told, strict=True)
+        ]
 
 
 @pytest.fixture
@@ -127,7 +111,7 @@ def test_it_is_done_once_wherever_the_server_is_and_the_diff_says_what(agent: Ag
     assert {one["state"] for one in result["state_after"]} == {"drain"}
     assert "web rs1: enabled, weight 1\n" in result["diff"]["before"]
     assert "web rs1: drain, weight 0 by ansible: kernel\n" in result["diff"]["after"]
-    assert agent.asked[-1][1]["expires_s"] == 7200
+    assert agent.told[-1]["expires_s"] == 7200
     again = run(agent, state="drain", reason="kernel", expires="2h")
     assert not again["changed"]
     assert again["diff"]["before"] == again["diff"]["after"]

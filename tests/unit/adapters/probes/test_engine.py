@@ -8,12 +8,13 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from check_servers import answering, server_tls
+from check_servers import LONGEST_S, answering, server_tls
 from lvs_agent.adapters.probes import engine as module
 from lvs_agent.core.checks import (
     DnsCheck,
@@ -140,23 +141,37 @@ def test_the_list_of_deadlines_does_not_grow_with_the_number_of_tries(
 
 
 def test_an_answer_that_waited_while_this_process_stood_still_counts(
-    driver: Any, serve: Any, http_check: Any, tcp_check: Any
+    driver: Any, serve: Any, tcp_check: Any, http_check: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked, answer, answered = (threading.Event() for _ in range(3))
+
     def handler(connection: socket.socket) -> None:
-        server.read_request(connection)
-        connection.sendall(OK)
+        # The TCP checks' connections come later, and ask nothing.
+        if server.accepted == 1:
+            server.read_request(connection)
+            asked.set()
+            answer.wait(LONGEST_S)
+            connection.sendall(OK)
+            answered.set()
 
     server = serve(handler)
-    for check in [tcp_check(server.port, timeout_s=0.05)] * 300:
+    # By this clock no deadline passes before the pause, however slow the machine is.
+    now_ns = time.monotonic_ns()
+    monkeypatch.setattr(driver.engine, "now_ns", lambda: now_ns)
+    driver.probe(http_check(server.port)).start()
+    end = time.monotonic() + LONGEST_S
+    while not asked.is_set():
+        assert time.monotonic() < end, "no request arrived"
+        driver.turn(0.005)
+    for check in [tcp_check(server.port)] * 300:
         driver.probe(check).start()
-    http = driver.probe(http_check(server.port, timeout_s=0.05))
-    http.start()
-    driver.turn(0.5)
-    # The pause: the connections stand, deadlines pass.
-    time.sleep(0.3)
+    answer.set()
+    assert answered.wait(LONGEST_S)
+    # The pause: the connections stand, the answer waits, deadlines pass.
+    assert driver.results == []
+    now_ns += 10**9
     driver.engine.expire()
-    driver.until(301)
-    assert {result.outcome for result in driver.results} == {Outcome.PASSED}
+    assert [result.outcome for result in driver.results] == [Outcome.PASSED] * 301
 
 
 def test_no_descriptor_left_is_an_error_of_this_host(
