@@ -132,12 +132,29 @@ def _statements(blocks: st.SearchStrategy[tuple[Statement, ...]] | None) -> Any:
 # Any tree that the language can say, by its keywords not a configuration.
 trees = st.recursive(_statements(None), _statements, max_leaves=8)
 
+_leaves = st.builds(statement, st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2"]))
+_blocks = st.recursive(
+    st.lists(_leaves, min_size=1, max_size=3),
+    lambda blocks: st.lists(
+        _leaves | st.builds(lambda block: statement("d", "e", block=block), blocks),
+        min_size=1,
+        max_size=3,
+    ),
+    max_leaves=6,
+)
+# Trees of named blocks of the top level without empty blocks, for damage to their braces.
+indented_trees = st.lists(
+    st.builds(lambda block: statement("vrrp_instance", "VI", block=block), _blocks),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+
 # Texts made of what the language is made of, most of them wrong somewhere.
 _FRAGMENTS = [
     " ", " ", " ", "\n", "\n", "\n    ", "\t", "\r\n", "{", "}", "{\n", "}\n", '"', "'", "\\",
-    "\\\n",     "#", "!", "//", "$A", "${A}", "$B=", "$A=", "${_HASH}", "${_RANDOM 1 2}", "@", "@main ", 
-    "@^main ",     "~SEQ(i,1,3) ", "~SEQ(", "~LST(j,a,b) ", "~LST({a,b},{1,2}) ", "include ", "includea x*",
-    "include_check", "vrrp_instance VI_1 {", "virtual_server 10.0.0.1 80 ", "priority 100", 
-    "script ",     "0x10", "eth0", "\0", "\xe9", "\ufeff", "\x85", "\x0c",
+    "\\\n", "#", "!", "//", "$A", "${A}", "$B=", "$A=", "${_HASH}", "${_RANDOM 1 2}", "@", "@main ",
+    "@^main ", "~SEQ(i,1,3) ", "~SEQ(", "~LST(j,a,b) ", "~LST({a,b},{1,2}) ", "include ",
+    "includea x*", "include_check", "vrrp_instance VI_1 {", "virtual_server 10.0.0.1 80 ",
+    "priority 100", "script ", "0x10", "eth0", "\0", "\xe9", "\ufeff", "\x85", "\x0c",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(_FRAGMENTS), max_size=30).map("".join)

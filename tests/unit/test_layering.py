@@ -45,6 +45,18 @@ def test_core_imports_only_itself_and_the_pure_part_of_the_standard_library(path
             assert top not in IMPURE, name
 
 
+@pytest.mark.parametrize("path", files(AGENT / "keepalived"), ids=lambda path: path.stem)
+def test_what_knows_keepalived_opens_no_file_and_runs_nothing(path: Path) -> None:
+    """A file may be given by anybody, and is read in a test without a file system."""
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "lvs_agent":
+            assert rest.partition(".")[0] in {"keepalived", "config", "core", "schema"}, name
+        else:
+            assert top in sys.stdlib_module_names, name
+            assert top not in IMPURE, name
+
+
 @pytest.mark.parametrize("path", files(AGENT / "adapters"), ids=lambda path: path.stem)
 def test_adapters_do_not_import_processes_or_commands(path: Path) -> None:
     for name in imports(path):

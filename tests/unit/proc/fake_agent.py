@@ -33,7 +33,7 @@ from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.loop import Loop
 from lvs_agent.proc.supervisor import Mains, Settings, Supervisor
 
-EVENTS = Path(sys.argv[1]).with_name("events.jsonl") if len(sys.argv) > 1 else Path()
+EVENTS = Path(sys.argv[2]).with_name("events.jsonl") if len(sys.argv) > 1 else Path()
 REAL_SERVERS = int(os.environ.get("LVS_TEST_REAL_SERVERS", "1"))
 
 

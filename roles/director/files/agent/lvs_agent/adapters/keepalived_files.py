@@ -30,11 +30,15 @@ class KeepalivedFiles:
 
     def read(self, path: str, limit: int) -> bytes:
         """At most `limit` bytes. Raises OSError, whose `strerror` says why."""
-        # A FIFO without a writer would hold us up forever.
+        # Opening a device may do something, and a FIFO without a writer holds us up forever.
+        _demand_plain(path, Path(path).stat())
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise OSError(errno.EINVAL, "not a plain file", path)
-            if mode & _EXECUTABLE:
-                raise OSError(errno.EINVAL, "executable, which keepalived does not read", path)
+            _demand_plain(path, os.fstat(file.fileno()))
             return file.read(limit)
+
+
+def _demand_plain(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a plain file", path)
+    if status.st_mode & _EXECUTABLE:
+        raise OSError(errno.EINVAL, "executable, which keepalived does not read", path)

@@ -43,6 +43,7 @@ class _Tree:
     done: list[Statement] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
     last: _Open | None = None
+    count: int = 0
 
     def add(self, piece: Piece) -> None:
         if piece.text == "{":
@@ -62,6 +63,9 @@ class _Tree:
             words, wrong = split_command(piece.text)
         if wrong:
             self.notes.add(piece.position, wrong)
+        self.count += len(words)
+        if self.count > limits.WORDS:
+            raise Unreadable(piece.position, f"more than {limits.WORDS} words")
         return words
 
     def _begin(self, piece: Piece) -> None:

@@ -101,7 +101,7 @@ def _sorry(writer: Writer, server: Values, path: str) -> list[Statement]:
     sorry = several[0]
     if len(several) > 1:
         writer.lost.append(f"{path}.sorry_server: keepalived has one; the first is written")
-    if any(sorry.get(name) for name in CHECK_NAMES):
+    if any(_several(sorry.get(name)) for name in CHECK_NAMES):
         writer.lost.append(f"{path}.sorry_server: keepalived does not check it")
     found = [statement("sorry_server", _head(sorry, server))]
     if sorry.get("lb_kind") is not None:
@@ -112,7 +112,7 @@ def _sorry(writer: Writer, server: Values, path: str) -> list[Statement]:
 
 def _checks(real: Values, server: Values) -> Values:
     """The checks of a real server, those of its virtual server if it has none of its own."""
-    holder = real if any(real.get(name) for name in CHECK_NAMES) else server
+    holder = real if any(_several(real.get(name)) for name in CHECK_NAMES) else server
     found: Values = {}
     for name in CHECK_NAMES:
         checks = _several(holder.get(name))

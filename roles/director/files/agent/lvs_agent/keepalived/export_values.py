@@ -7,6 +7,7 @@ values in any notation that a document may have them in, of a document that is a
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lvs_agent.config import lines
@@ -17,6 +18,9 @@ from lvs_agent.keepalived.words import join
 from lvs_agent.schema import Block, Kind, Option
 from lvs_agent.schema.addresses import NEXTHOP, VIRTUAL_ROUTE, VIRTUAL_RULE
 from lvs_agent.schema.groups import GROUP_MEMBER
+
+# What single quotes alone make one word; keepalived looks for escapes and parameters within them.
+_BLANKS_ONLY = re.compile(r"(?=.* )[\w .,:;/@%+=&|<>()*?!~^-]+")
 
 
 def plain(value: Any) -> str:
@@ -75,7 +79,14 @@ def _texts(option: Option, value: Any) -> list[str]:
 
 def _command(value: Any) -> str:
     """The command as one text that keepalived divides again. Raises Unwritable."""
-    return join(tuple(Word(part) for part in split_command(value)), command=True)
+    return " ".join(_part(part) for part in split_command(value))
+
+
+def _part(part: str) -> str:
+    """A word within the quotes of a command; in single quotes where that will do."""
+    if _BLANKS_ONLY.fullmatch(part):
+        return f"'{part}'"
+    return join((Word(part),), command=True)
 
 
 def line(block: Block, value: Any) -> list[Word]:

@@ -88,7 +88,9 @@ def find(files: Files, directory: str, pattern: str) -> Found:
     """The files that a pattern means. Raises ValueError if it means too much."""
     patterns = _alternatives(pattern)
     if sum(map(_is_wild, pattern.split("/"))) > limits.WILD_PARTS:
-        raise ValueError(f"{pattern} has wildcards in more than {limits.WILD_PARTS} directories")
+        raise ValueError(
+            f"{pattern[:80]} has wildcards in more than {limits.WILD_PARTS} directories"
+        )
     paths: list[str] = []
     missing = []
     for one in patterns:
@@ -114,7 +116,7 @@ def _alternatives(pattern: str) -> list[str]:
     todo = [pattern]
     while todo:
         if len(todo) + len(done) > limits.PATTERNS:
-            raise ValueError(f"{pattern} stands for more than {limits.PATTERNS} patterns")
+            raise ValueError(f"{pattern[:80]} stands for more than {limits.PATTERNS} patterns")
         one = todo.pop()
         found = _INNERMOST.search(one)
         if found:

@@ -19,6 +19,8 @@ class Notes:
 
     def add(self, position: Position, message: str, suggestion: str | None = None) -> None:
         if len(self._notices) < limits.NOTICES:
+            if len(message) > limits.NOTICE:
+                message = message[: limits.NOTICE] + "..."
             self._notices.append(Notice(position, message, suggestion))
         else:
             self._more += 1

@@ -35,13 +35,13 @@ class Definition:
 
 
 class Parameters:
-    """What is defined so far, and how much has been replaced."""
+    """What is defined so far, and how many references there were."""
 
     def __init__(self, host: Host, notes: Notes) -> None:
         self._host = host
         self._notes = notes
         self._defined: dict[str, Definition] = {}
-        self._replaced = 0
+        self._references = 0
 
     def define(self, text: str) -> Definition | None:
         """Take a definition; None if the line is none. If `several`, its further lines follow."""
@@ -69,9 +69,11 @@ class Parameters:
         with `~` ends the replacing, since it has to be expanded first. Raises Unreadable.
         """
         further: list[list[str]] = []
-        at, count = 0, 0
+        at, count, replaced = 0, 0, False
         while found := _REFERENCE.search(text, at):
             name = found["braced"] or found["plain"]
+            count += 1
+            self._count(name, count, position)
             value = self._value(found, position, directory)
             if value is None:
                 at = found.start() + 1
@@ -81,30 +83,35 @@ class Parameters:
                 further.append(value.lines[1:])
             text = text[: found.start()] + first + text[found.end() :]
             at = found.start()
-            count += 1
-            self._replaced += 1
-            self._check(text, name, count, position)
+            replaced = True
+            if len(text) > limits.LINE:
+                raise Unreadable(
+                    position, f"with ${name} the line gets longer than {limits.LINE} characters"
+                )
             if first.startswith("~"):
                 break
-        return text, further, count > 0
+        return text, further, replaced
 
     def _value(self, found: re.Match[str], position: Position, directory: str) -> Definition | None:
         name, given = found["braced"] or found["plain"], found["given"]
         defined = self._defined.get(name)
         if defined and not given:
-            if defined.several and found.end() < len(found.string):
-                self._notes.add(
-                    position,
-                    f"{found[0]} stands for several lines and has to be the last of its line: it "
-                    "is not replaced",
-                )
-                return None
-            return defined
+            # Several lines cannot go into the middle of one.
+            at_end = found.end() == len(found.string)
+            return defined if at_end or not defined.several else None
         value = self._predefined(name, (given or "").split(), position, directory)
-        if value is not None:
-            return Definition([value])
-        self._notes.add(position, f"{found[0]} is not defined, and left as it is")
-        return None
+        return None if value is None else Definition([value])
+
+    def note_left(self, text: str, position: Position) -> None:
+        """Say which references are left in what is not going to be replaced any more."""
+        for found in _REFERENCE.finditer(text):
+            if (found["braced"] or found["plain"]) in self._defined:
+                message = (
+                    "stands for several lines and has to be the last of its line: left as it is"
+                )
+            else:
+                message = "is not defined, and left as it is"
+            self._notes.add(position, f"{found[0]} {message}")
 
     def _predefined(
         self, name: str, given: list[str], position: Position, directory: str
@@ -142,10 +149,7 @@ class Parameters:
         self._notes.add(position, f"a random number from {low} to {high}: {low} is taken")
         return str(low)
 
-    def _check(self, text: str, name: str, count: int, position: Position) -> None:
-        if count > limits.REPLACED_IN_LINE or self._replaced > limits.REPLACED:
-            raise Unreadable(position, f"the definition of ${name} leads to itself, or to too much")
-        if len(text) > limits.LINE:
-            raise Unreadable(
-                position, f"with ${name} the line gets longer than {limits.LINE} characters"
-            )
+    def _count(self, name: str, count: int, position: Position) -> None:
+        self._references += 1
+        if count > limits.REFERENCES_IN_LINE or self._references > limits.REFERENCES:
+            raise Unreadable(position, f"${name} leads to itself, or there are too many parameters")

@@ -27,7 +27,7 @@ _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)", re.DOTALL)
 _BRACE = re.compile(r'"[^"]*(?:"|$)|\$\{[A-Za-z_][A-Za-z0-9_ ]*\}|([{}])')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Line` is not
 class Piece:
     """A brace, or a statement's text without braces.
 
@@ -92,12 +92,15 @@ class Reader:
             if self._defining:
                 self._continue_definition(text)
                 continue
-            text = self._expand(text) if text else ""
-            if not text or self._include(text):
+            if "$" in text or text.startswith(("@", "~")):
+                text = self._expand(text)
+            if not text or (text.startswith("include") and self._include(text)):
                 continue
             piece, self._rest = _first(text)
             if not piece.strip(SPACE):
                 continue
+            if "$" in piece:
+                self._parameters.note_left(piece, self._line.position)
             if piece.startswith("include_check"):
                 self._include_check(piece)
             yield Piece(

@@ -46,7 +46,7 @@ class _Repair:
                 yield from self._closing(piece)
             else:
                 yield from self._statement(number, piece)
-        yield from self._close(0, "there is no } until {}", self.section[-1])
+        yield from self._close(0, self.section[-1], end=True)
 
     def _opening(self, piece: Piece) -> Iterator[Piece]:
         opener = self.last or piece
@@ -59,9 +59,7 @@ class _Repair:
 
     def _statement(self, number: int, piece: Piece) -> Iterator[Piece]:
         has_block = number + 1 < len(self.section) and self.section[number + 1].text == "{"
-        yield from self._close(
-            self._ended(piece.indent, has_block), "there is no } before {}", piece
-        )
+        yield from self._close(self._ended(piece.indent, has_block), piece)
         if self.stack and self.stack[-1].empty:
             block = self.stack[-1]
             block.empty = False
@@ -70,7 +68,9 @@ class _Repair:
         self.last = piece
         if not has_block and self._lacks_opening(number, piece):
             self.notes.add(
-                piece.position, f"there is no {{ behind {_name(piece)}: a block begins nevertheless"
+                piece.position,
+                f"there is no {{ behind {_name(piece)}: a block begins nevertheless",
+                "add { at the end of the line",
             )
             self.unopened -= 1
             yield _brace("{", piece)
@@ -101,7 +101,7 @@ class _Repair:
             # The innermost block that begins at the column of the brace.
             keep = len(columns) - columns[::-1].index(indent)
             keep = max(keep, len(columns) - self.unclosed)
-            yield from self._close(keep, "there is no } before {}", piece)
+            yield from self._close(keep, piece)
         elif indent is not None and self.unopened and _right_of(indent, columns[-1]):
             self._ignored(piece)
             return
@@ -111,21 +111,20 @@ class _Repair:
 
     def _ignored(self, piece: Piece) -> None:
         self.unopened -= 1
-        self.notes.add(piece.position, "a } that closes nothing is ignored")
+        self.notes.add(piece.position, "a } that closes nothing is ignored", "remove it")
 
-    def _close(self, keep: int, message: str, at: Piece) -> Iterator[Piece]:
-        """Close all blocks but `keep`."""
+    def _close(self, keep: int, at: Piece, *, end: bool = False) -> Iterator[Piece]:
+        """Close all blocks but `keep`, before `at`, or behind it if it is the section's `end`."""
+        line = at.position.line
+        before = f"behind line {line}" if end else f"before line {line}, {_name(at)}"
         while len(self.stack) > keep:
             block = self.stack.pop()
             self.unclosed -= 1
             self.last = None
-            where = f"{_name(at)} (line {at.position.line})"
-            if at is self.section[-1] and "until" in message:
-                where = f"line {at.position.line}"
             self.notes.add(
                 block.opener.position,
-                f"the block of {_name(block.opener)} is not closed: "
-                f"{message.replace('{}', where)}; it is taken to end there",
+                f"the block of {_name(block.opener)} is not closed; it is taken to end {before}",
+                f"add }} {'behind' if end else 'before'} line {line}",
             )
             yield _brace("}", at)
 

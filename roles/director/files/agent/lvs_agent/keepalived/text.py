@@ -18,6 +18,9 @@ from lvs_agent.keepalived.tree import Position, Unreadable
 # keepalived strips blanks at the ends of a line, and splits it at all white space.
 BLANK = " \t"
 SPACE = " \t\n\v\f\r"
+# Blanks of Unicode, which come with what is copied from a page of the web.
+FOREIGN_BLANKS = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
+_FOREIGN_BLANKS = re.compile(f'"[^"]*"|([{FOREIGN_BLANKS}])')
 _SPECIAL = re.compile(r'[!#"\\]')
 # What has no place in text: everything below a blank, but for white space, and DEL.
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r")) + b"\x7f"
@@ -29,7 +32,9 @@ _SLASHES = re.compile(r'"[^"]*"|(?<![^\s{}])//')
 _SURELY_COMMENT = re.compile(r"//(?:$|[\s/]|[^\x00-\x7f])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: there is one for every line, and that costs a third of the time
 class Line:
     """A line of a file: `text` without comments and blanks at its ends, `raw` as it stood.
 
@@ -46,20 +51,30 @@ def lines(path: str, data: bytes, notes: Notes) -> Iterator[Line]:
     """The file's lines, empty ones too. Raises Unreadable for what is no text."""
     data = _as_text(path, data, notes)
     utf8 = _is_utf8(data)
+    blanks_noted = False
     for number, content in enumerate(data.split(b"\n"), start=1):
         position = Position(path, number)
         foreign = not utf8 and not _is_utf8(content)
         raw = content.decode("latin-1" if foreign else "utf-8").rstrip("\r")
-        text, wrong = decomment(raw)
+        usual = raw if raw.isascii() else _with_usual_blanks(raw)
+        text, wrong = decomment(usual)
         if wrong:
             notes.add(position, wrong)
+        if usual != raw and not blanks_noted:
+            blanks_noted = True
+            notes.add(
+                position,
+                "no-break or other Unicode spaces, here and maybe further on: they are read as "
+                "blanks; keepalived takes them as letters",
+                "replace them by blanks",
+            )
         if "//" in text:
             text = _without_slashes(text, position, notes)
         if foreign and not text.isascii():
             notes.add(position, "not UTF-8; read as Latin-1", "save the file as UTF-8")
         if len(raw) > limits.KEEPALIVED_LINE:
             _too_long(text, position, notes)
-        yield Line(text, raw, _indent(raw), position)
+        yield Line(text, raw, _indent(usual), position)
 
 
 def decomment(raw: str) -> tuple[str, str | None]:
@@ -94,13 +109,29 @@ def decomment(raw: str) -> tuple[str, str | None]:
     kept.append(text[start:end])
     result = "".join(kept).rstrip(BLANK) + ("\\" if goes_on else "")
     if quote:
-        return result, 'a " is not closed on this line'
+        return result, open_quote('"')
+    if comment > 0 and _within_a_word(text, comment):
+        # Not the word itself: as likely as not it is a password.
+        return result, (
+            f"the {text[comment]} within a word begins a comment; if it is part of the word, as in "
+            "a password, put the word into double quotes"
+        )
     if literal:
         return result, (
             "a backslash does not keep # and ! from beginning a comment in every keepalived "
             "process; put the word into double quotes"
         )
     return result, None
+
+
+def open_quote(quote: str) -> str:
+    """What is said of a quote without a second one."""
+    return f"a {quote} is not closed on its line: what is behind it is taken as one word"
+
+
+def _within_a_word(text: str, at: int) -> bool:
+    before, behind = text[at - 1], text[at + 1 : at + 2]
+    return before not in " \t{}" and behind not in {" ", "\t", "#", "!"}
 
 
 def _as_text(path: str, data: bytes, notes: Notes) -> bytes:
@@ -134,6 +165,10 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _with_usual_blanks(raw: str) -> str:
+    return _FOREIGN_BLANKS.sub(lambda found: " " if found[1] else found[0], raw)
 
 
 def _indent(raw: str) -> int:
@@ -170,8 +205,7 @@ def _without_slashes(text: str, position: Position, notes: Notes) -> str:
             continue
         notes.add(
             position,
-            "// does not begin a comment for keepalived, which takes the words behind it as "
-            "parameters; they are ignored here",
+            "// and what is behind it is ignored; keepalived takes it as parameters",
             "begin comments with # or !",
         )
         return before.rstrip(BLANK) + ("\\" if text.endswith("\\") else "")

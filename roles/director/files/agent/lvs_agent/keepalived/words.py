@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from lvs_agent.keepalived.text import FOREIGN_BLANKS, open_quote
 from lvs_agent.keepalived.tree import Word
 
 _PLAIN = re.compile(r'"([^"]*)("?)|[^ \t\f\n\r\v"]+')
@@ -34,7 +35,7 @@ _ESCAPES = {
     "v": "\v",
 }
 _HIDDEN = re.compile(r'["$\x01-\x1f\x7f]')
-_NEEDS_QUOTES = re.compile(r"[\s#!{}'\"]|^//|^$|\\$")
+_NEEDS_QUOTES = re.compile(rf"[\s{FOREIGN_BLANKS}#!{{}}'\"]|^//|^$|\\$")
 # A reference that keepalived knows without a definition is replaced even in quotes.
 _PREDEFINED = re.compile(r"\$\{?_(?:PWD|INSTANCE|RANDOM|ENV|HASH|BANG)\b")
 _SPECIAL_KEYWORD = re.compile(r"[@~$]|include[rmwba]?$")
@@ -52,6 +53,8 @@ def first_word(text: str) -> str:
 
 def split(text: str) -> tuple[tuple[Word, ...], str | None]:
     """The words, plainly; and what is wrong with them, or None."""
+    if '"' not in text and text.isascii() and text.isprintable():
+        return tuple(map(Word, text.split())), None  # nearly every line
     words, wrong = [], None
     for found in _PLAIN.finditer(text):
         if found[1] is None:
@@ -59,7 +62,7 @@ def split(text: str) -> tuple[tuple[Word, ...], str | None]:
         else:
             words.append(Word(found[1], quoted=True))
             if not found[2]:
-                wrong = 'a " is not closed: everything behind it is one word'
+                wrong = open_quote('"')
     return tuple(words), wrong
 
 
@@ -90,7 +93,7 @@ def split_command(text: str) -> tuple[tuple[Word, ...], str | None]:
     if parts or quoted:
         words.append(Word("".join(parts), quoted))
     if quote:
-        wrong = f"a {quote} is not closed: everything behind it is one word"
+        wrong = open_quote(quote)
     return tuple(words), wrong
 
 

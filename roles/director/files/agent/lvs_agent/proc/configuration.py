@@ -25,6 +25,8 @@ from lvs_agent.proc import config_parts
 # What the name of a keepalived.conf begins with; `proc/keepalived_source.py` has the rest.
 KEEPALIVED = "keepalived:"
 
+# More than anybody reads in the journal; `lvs-agent check` prints all of them.
+_NOTICES_LIMIT = 100
 # A configuration travels in one message, with a few words before it.
 _PACKED_LIMIT = FRAME_LIMIT - 1024
 
@@ -51,7 +53,7 @@ def load(path: str) -> Loaded:
         return Loaded(
             config=accepted,
             sha256=sha256_hex(found.text().encode()),
-            notices=tuple(str(one) for one in found.notices()),
+            notices=_limited([str(one) for one in found.notices()], path),
         )
     try:
         text = config_file.read(path)
@@ -59,6 +61,15 @@ def load(path: str) -> Loaded:
         raise ConfigRejected((ConfigError(path="", message=str(error)),)) from error
     with no_collection():
         return Loaded(config=config.load(text), sha256=sha256_hex(text.encode()))
+
+
+def _limited(notices: list[str], path: str) -> tuple[str, ...]:
+    rest = len(notices) - _NOTICES_LIMIT
+    if rest <= 0:
+        return tuple(notices)
+    file = path.split(":", 2)[2]
+    more = f"and {rest} more; see lvs-agent check --keepalived {file}"
+    return (*notices[:_NOTICES_LIMIT], more)
 
 
 @contextmanager
