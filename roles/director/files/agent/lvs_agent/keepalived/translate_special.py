@@ -107,16 +107,16 @@ def _said_protocol(statements: tuple[Statement, ...]) -> str | None:
     return known[-1] if known else None
 
 
-def _usual_port(server: Values) -> Values:
-    """The port of those that name none."""
-    return {"port": server["port"]} if "port" in server else {}
+def _with_port(head: Values, server: Values) -> Values:
+    """`head` with the virtual server's port, if it names none itself."""
+    return {"ip": head["ip"], "port": server["port"]} | head if "port" in server else head
 
 
 def _real_server(translator: Translator, statement: Statement, server: Values, path: str) -> None:
     place = places()["real_server"]
     assert place.block is not None
     try:
-        head = _usual_port(server) | _server_head(place.block, _texts(statement))
+        head = _with_port(_server_head(place.block, _texts(statement)), server)
     except Refused as refused:
         translator.note(path, statement, f"real_server {refused}; it is left out")
         return
@@ -138,7 +138,7 @@ def _sorry_server(translator: Translator, statement: Statement, server: Values, 
     translator.positions[f"{path}.sorry_server"] = statement.position
     try:
         head = _server_head(option.block, _texts(statement))
-        server["sorry_server"] = _usual_port(server) | head
+        server["sorry_server"] = _with_port(head, server)
     except Refused as refused:
         translator.note(path, statement, f"sorry_server {refused}; it is left out")
 

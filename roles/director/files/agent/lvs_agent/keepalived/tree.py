@@ -50,6 +50,16 @@ class Notice:
     message: str
     suggestion: str | None = None
 
+    @property
+    def text(self) -> str:
+        """The message with the suggestion: another word for the one that stands there, or what to
+        do, in several."""
+        if not self.suggestion:
+            return self.message
+        if " " in self.suggestion:
+            return f"{self.message}; {self.suggestion}"
+        return f"{self.message}; did you mean {self.suggestion}?"
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
