@@ -36,9 +36,11 @@ def text(document: Mapping[str, Any], comments: Mapping[str, Sequence[str]]) -> 
     waiting = {path: list(lines) for path, lines in comments.items()}
     _lift(document, waiting)
     lines = [*_comment("", waiting.pop("", [])), "---"]
-    for index, name in enumerate(document):
-        lines += [""] if index else []
-        lines += _top(name, document[name], waiting)
+    entries = [list(_top(name, value, waiting)) for name, value in document.items()]
+    for index, entry in enumerate(entries):
+        # What takes one line needs no empty one before the next that does.
+        lines += [""] if index and max(len(entry), len(entries[index - 1])) > 1 else []
+        lines += entry
     return "\n".join(lines) + "\n"
 
 
@@ -126,7 +128,10 @@ def _comment(indent: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _is_variable(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {VARIABLE}
+    if not isinstance(value, dict) or value.keys() != {VARIABLE}:
+        return False
+    name = value[VARIABLE]
+    return isinstance(name, str) and name.isascii() and name.isidentifier()
 
 
 def _key(name: str) -> str:
