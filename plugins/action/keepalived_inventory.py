@@ -8,7 +8,7 @@ for the inventory.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,14 +20,14 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _cluster,
     _elsewhere,
     _keepalived,
-    _keepalived_cluster,
-    _keepalived_comments,
+    _keepalived_import,
     _keepalived_inventory,
     _keepalived_sources,
     _keepalived_written,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Failed, Read, Source
+from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Failed, Source
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster import Made
+from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 
 _MODULE = "lvs.cluster.keepalived_files"
 _ARGUMENTS = {
@@ -71,28 +71,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         else:
             sources, copies = self._from_hosts(arguments, task_vars, addresses), {}
         read = _keepalived_sources.labelled(_keepalived.read(sources), copies)
+        if not inventory.directors:  # of an inventory without groups: in the order of the play
+            inventory = replace(inventory, directors=tuple(arguments["directors"]))
         named = {str(one): str(name) for one, name in arguments["real_servers"].items()}
-        order = _keepalived_sources.ordered(read, inventory.directors or arguments["directors"])
-        read = {name: read[name] for name in order}
-        made = _keepalived_cluster.make(
-            {name: each.document for name, each in read.items()},
-            _keepalived_sources.directors(read, addresses, inventory),
-            _keepalived_sources.real_servers(inventory, named),
-            _keepalived.same,
-        )
-        files = _files(made, read)
-        written = _keepalived_written.collected(files)
-        _prove(made, written)
+        found = _keepalived_import.imported(read, addresses, inventory, named)
+        problems = cluster_check.problems(found.written)
         diffs, kept = _keepalived_written.placed(
-            files, arguments["dest"], _keepalived_inventory.VAULT,
+            found.files, arguments["dest"], _keepalived_inventory.VAULT,
             force=arguments["force"], check_mode=self._task.check_mode,
         )  # fmt: skip
         return {
             "changed": bool(diffs),
             "diff": diffs,
             "written": [one["after_header"] for one in diffs],
-            **_told(made, read, written),
-            "next": _next(made, arguments["dest"], kept),
+            "directors": list(found.made.own),
+            "notices": found.notices,
+            "differences": found.differences,
+            "errors": [str(one) for one in problems if not one.warning],
+            "warnings_found": [str(one) for one in problems if one.warning],
+            "next": _next(found.made, arguments["dest"], kept, problems),
         }
 
     def _from_hosts(
@@ -105,9 +102,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         sources = {}
         for name in arguments["directors"]:
             fetch = partial(self._fetch, name, task_vars)
-            told = fetch({})
+            told = fetch({"files": [arguments["path"]]})
             addresses[name] = told["addresses"]
             sources[name] = Source(path=arguments["path"], config_id=told["host"], fetch=fetch)
+            sources[name].take(told)
         return sources
 
     def _fetch(self, director: str, task_vars: Any, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -137,42 +135,11 @@ def _from_folder(folder: str) -> tuple[dict[str, Source], dict[str, str]]:
     return sources, copies
 
 
-def _files(made: Made, read: Mapping[str, Read]) -> dict[str, str]:
-    comments = _keepalived_comments.comments(made, read)
-    texts = _keepalived.yaml(_keepalived_inventory.files(made, comments))
-    return {_keepalived_inventory.HOSTS: _keepalived_inventory.hosts(made), **texts}
-
-
-def _prove(made: Made, written: _cluster.Cluster) -> None:
-    """What the collection makes of the written inventory is what the files say. Raises Failed."""
-    documents = _cluster.documents(written)
-    for name, wanted in made.documents.items():
-        if documents.get(name) != _keepalived_cluster.resolved(wanted, made.secrets):
-            raise Failed(
-                f"the inventory would not give {name} what its keepalived.conf says; nothing was"
-                " written. This is a fault of lvs.cluster: please report it with the file"
-            )
-
-
-def _told(made: Made, read: Mapping[str, Read], written: _cluster.Cluster) -> dict[str, Any]:
-    problems = cluster_check.problems(written)
-    notices = [
-        _keepalived_comments.told(name, one)
-        for name, each in read.items()
-        for one in sorted(each.notices, key=lambda one: (one.file, one.line))
-    ]
-    return {
-        "directors": list(made.own),
-        "notices": list(dict.fromkeys(notices)),
-        "differences": [f"{one.director}: {one.path}: {one.message}" for one in made.differences],
-        "errors": [str(one) for one in problems if not one.warning],
-        "warnings_found": [str(one) for one in problems if one.warning],
-    }
-
-
-def _next(made: Made, dest: str, kept: list[str]) -> list[str]:
+def _next(made: Made, dest: str, kept: list[str], problems: list[Problem]) -> list[str]:
     steps = [f"{path} is encrypted and was left as it is; compare it" for path in kept]
     steps.append(f"read {dest}: a comment stands above whatever was not taken over as it was")
+    if any(not one.warning for one in problems):
+        steps.append("correct there what lvs.cluster.validate refuses")
     vault = os.path.join(dest, _keepalived_inventory.VAULT)
     if made.secrets and vault not in kept:
         steps.append(f"ansible-vault encrypt {vault}")

@@ -15,8 +15,8 @@ import shutil
 import stat
 from typing import Any
 
-# The reader takes 2 MiB and 500 files in all (`lvs_agent/keepalived/limits.py`), and has to see that
-# there is more.
+# The reader takes 2 MiB and 500 files in all (`lvs_agent/keepalived/limits.py`), and has to see
+# that there is more.
 _BYTES = 2 * 1024 * 1024 + 1
 _FILES = 501
 # Where programs are looked for that a file names without their path.
@@ -44,9 +44,7 @@ class Place:
         """What the file `path` from here is called on the host."""
         if self._folder is None:
             return os.path.normpath(path)
-        return os.path.normpath(
-            os.path.join(self._directory, os.path.relpath(path, self._folder))
-        )
+        return os.path.normpath(os.path.join(self._directory, os.path.relpath(path, self._folder)))
 
     @property
     def is_host(self) -> bool:

@@ -10,10 +10,11 @@ module: keepalived_files
 short_description: Fetch the files of a keepalived.conf
 version_added: 0.1.0
 description:
-  - Answers which files there are on the host and what is in them, as M(lvs.cluster.keepalived_inventory)
-    asks. That reads them on the controller, finds what they include, and asks again.
-  - Files that are executable or no plain files are not read; keepalived does not read them either. An
-    answer has at most 2 MiB and 500 files for a pattern.
+  - Answers which files there are on the host and what is in them, as
+    M(lvs.cluster.keepalived_inventory) asks. That reads them on the controller, finds what they
+    include, and asks again.
+  - Files that are executable or no plain files are not read; keepalived does not read them either.
+    An answer has at most 2 MiB and 500 files for a pattern.
   - What is in the files is in the result, passwords too. Where you use the module yourself, set
     C(no_log).
 options:

@@ -10,9 +10,9 @@ module: keepalived_inventory
 short_description: Make an inventory of the directors' keepalived.conf
 version_added: 0.1.0
 description:
-  - Reads the keepalived.conf of every director of a cluster, with all that it includes, and writes one
-    inventory. What the directors have in common is in C(group_vars), what differs in C(host_vars),
-    passwords in a file of their own.
+  - Reads the keepalived.conf of every director of a cluster, with all that it includes, and writes
+    one inventory. What the directors have in common is in C(group_vars), what differs in
+    C(host_vars), passwords in a file of their own.
   - The files come from the directors themselves (O(directors)), which need neither the agent nor
     anything else for that, or from a folder of the controller (O(files)).
   - A comment in the inventory says of every line that is not taken over as it stands what became of
@@ -47,8 +47,8 @@ options:
     type: path
   real_servers:
     description:
-      - Names for real servers by their address, so that they become hosts of the inventory. Hosts of
-        C(lvs_real_servers) with C(lvs_address) in the present inventory are known without.
+      - Names for real servers by their address, so that they become hosts of the inventory. Hosts
+        of C(lvs_real_servers) with C(lvs_address) in the present inventory are known without.
       - All others are listed in C(lvs_unmanaged_real_servers).
     type: dict
     default: {}
@@ -107,8 +107,8 @@ notices:
   returned: success
   type: list
   elements: str
-  sample: ["drct1.conf:43: presistence_timeout is not a keyword of virtual_server: it has no effect,
-    in keepalived neither; did you mean persistence_timeout?"]
+  sample: ["drct1.conf:43, drct2.conf:43: presistence_timeout is not a keyword of virtual_server: it
+    has no effect, in keepalived neither; did you mean persistence_timeout?"]
 differences:
   description: In what directors differ that are usually the same.
   returned: success
@@ -116,7 +116,8 @@ differences:
   elements: str
   sample: ["drct2: vrrp_instances.VI_1.advert_int: differs from drct1"]
 errors:
-  description: What M(lvs.cluster.cluster_check) refuses of the inventory. It is written nevertheless.
+  description:
+    - What M(lvs.cluster.cluster_check) refuses of the inventory. It is written nevertheless.
   returned: success
   type: list
   elements: str

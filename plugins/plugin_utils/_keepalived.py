@@ -74,7 +74,10 @@ class Source:
 
     def learn(self, wanted: dict[str, Any]) -> None:
         """Fetch what is wanted."""
-        told = self.fetch(wanted)
+        self.take(self.fetch(wanted))
+
+    def take(self, told: dict[str, Any]) -> None:
+        """Remember what was fetched."""
         for one in told["found"]:
             self.found["\0".join((one["directory"], one["pattern"]))] = one["files"]
         self.content.update(told["content"])
@@ -100,7 +103,8 @@ def local(path: str, config_id: str) -> Source:
 def read(sources: Mapping[str, Source]) -> dict[str, Read]:
     """What each of the files becomes. Raises Failed, saying what is wrong with all of them."""
     for source in sources.values():
-        source.learn({"files": [source.path]})
+        if source.path not in source.content:
+            source.learn({"files": [source.path]})
     done: dict[str, dict[str, Any]] = {}
     for __ in range(_ROUNDS):
         waiting = {name: one.question() for name, one in sources.items() if name not in done}

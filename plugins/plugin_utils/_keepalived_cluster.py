@@ -71,9 +71,7 @@ def make(
     shaped = {name: _normal(vault.hide(each, name)) for name, each in shaped.items()}
     used = {name for each in shaped.values() for name in _names(each)} & set(real_servers)
     known = {name: list(real_servers[name]) for name in real_servers if name in used}
-    said = {
-        name: _keepalived_shape.without_addresses(each, known) for name, each in shaped.items()
-    }
+    said = {name: _keepalived_shape.without_addresses(each, known) for name, each in shaped.items()}
     split = _keepalived_merge.split(said)
     shared = {name: value for name, value in split.shared.items() if value not in ({}, [])}
     unmanaged = [
@@ -131,7 +129,7 @@ def _shape(
 
 
 def _normal(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As the collection makes documents: without empty sections, but those that are always there."""
+    """As the collection makes documents: no empty sections, but those that are always there."""
     return _document.merge_document({**_empty(), **document}, (), {})
 
 

@@ -7,7 +7,7 @@ Owns the words and the places of the comments. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _locate
@@ -16,6 +16,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster im
 
 # The variables of all directors; those of one are under its name.
 SHARED = ""
+SAME_ROUTER_ID = "All directors have this router_id, so that mails do not tell which one speaks."
 _HOST = f"{_cluster.PREFIX}host"
 
 
@@ -34,24 +35,46 @@ def comments(made: Made, read: Mapping[str, Read]) -> Comments:
     """A comment for each notice, error and difference. The same that is said of several lines is
     one comment."""
     found = Comments()
-    lines: dict[tuple[str, str, str], dict[str, list[int]]] = {}
+    placed: dict[tuple[str, str], dict[str, Read]] = {}
     for director, each in read.items():
-        told = [(one, one.message) for one in each.notices]
-        told += [(one, f"ERROR: {one.message}") for one in each.errors]
-        for one, message in told:
+        for one in _lines(each):
             holder, path = place(made, director, made.paths[director].now(one.path))
-            lines.setdefault((holder, path, message), {}).setdefault(one.file, []).append(one.line)
-    for (holder, path, message), where in lines.items():
-        found.add(holder, path, f"{_where(where)}: {message}" if any(where) else message)
+            here = placed.setdefault((holder, path), {})
+            here[director] = _with(here.get(director), one)
+    for (holder, path), each in placed.items():
+        for text in notices(each):
+            found.add(holder, path, text)
     for one in made.differences:
         found.add(one.director, f"{_HOST}.{one.path}", f"{one.message.capitalize()}.")
+    if len(made.own) > 1 and "router_id" in made.shared.get("global_defs", {}):
+        found.add(SHARED, f"{_cluster.PREFIX}global_defs.router_id", SAME_ROUTER_ID)
     return found
 
 
+def notices(read: Mapping[str, Read]) -> list[str]:
+    """All that was noticed, file by file; what is said of several lines once."""
+    lines: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for director, each in read.items():
+        for one in _lines(each):
+            where = lines.setdefault(one.message, {})
+            where.setdefault((director, one.file), []).append(one.line)
+    return [f"{_where(where)}: {message}" for message, where in lines.items()]
+
+
 def told(director: str, one: Line) -> str:
-    """The notice in one line."""
-    where = f"{one.file}:{one.line}" if one.file else director
-    return f"{where}: {one.message}"
+    """A single notice."""
+    return f"{_where({(director, one.file): [one.line]})}: {one.message}"
+
+
+def _lines(each: Read) -> list[Line]:
+    """Notices, and after them errors, which are called so."""
+    errors = [replace(one, message=f"ERROR: {one.message}") for one in each.errors]
+    return [*sorted(each.notices, key=lambda one: (one.file, one.line)), *errors]
+
+
+def _with(read: Read | None, one: Line) -> Read:
+    before = read.notices if read else ()
+    return Read(document={}, notices=(*before, one))
 
 
 def place(made: Made, director: str, path: str) -> tuple[str, str]:
@@ -67,15 +90,25 @@ def _is_taken_away(own: Any, path: str) -> bool:
     """Whether the director's own variables remove what is at `path`."""
     value = own
     while isinstance(value, Mapping) and path:
-        names = [name for name in value if path == name or path.startswith((f"{name}.", f"{name}["))]
-        if not names:
+        # Names may have dots themselves.
+        leading = [name for name in value if f"{path}.".startswith((f"{name}.", f"{name}["))]
+        if not leading:
             return False
-        longest = max(names, key=len)
+        longest = max(leading, key=len)
         value, path = value[longest], path[len(longest) :].lstrip(".")
     return value is None
 
 
-def _where(lines: Mapping[str, list[int]]) -> str:
-    """drct1.conf:12,30, drct2.conf:7"""
-    numbers = {file: ",".join(map(str, sorted(set(each)))) for file, each in lines.items()}
-    return ", ".join(f"{file}:{each}" for file, each in numbers.items() if file)
+def _where(lines: Mapping[tuple[str, str], list[int]]) -> str:
+    """Of copies drct1.conf:12,30, drct2.conf:7; of hosts drct1, drct2: /etc/x.conf:12."""
+    directors: dict[str, list[str]] = {}
+    for (director, file), each in lines.items():
+        numbers = ",".join(map(str, sorted(set(each))))
+        at = f"{file}:{numbers}" if file else ""
+        directors.setdefault(at, []).append(director)
+    shown = []
+    for at, names in directors.items():
+        # The path of a copy tells whose it is.
+        said = [] if at and not at.startswith("/") else [name for name in names if name]
+        shown.append(": ".join(filter(None, (", ".join(said), at))))
+    return ", ".join(shown)

@@ -24,12 +24,12 @@ VAULT = f"group_vars/{_cluster.DIRECTORS_GROUP}/vault.yml"
 _GROUP = f"group_vars/{_cluster.DIRECTORS_GROUP}/main.yml"
 
 _SHARED_HEAD = (
-    "What all directors have in common, from their keepalived.conf. A comment with a line of such a",
-    "file says what became of that line; take it out when you have read it.",
+    "What all directors have in common, from their keepalived.conf. A comment with a line of such",
+    "a file says what became of that line; take it out when you have read it.",
 )
 _OWN_HEAD = "What {} has of its own. lvs_host is merged over the group's variables."
 _NO_ADDRESS = (
-    "The host's own addresses are not in a keepalived.conf. With them the check knows the networks:",
+    "A keepalived.conf does not say the host's own addresses. The check would know its networks:",
     "lvs_address: 192.0.2.11",
     "lvs_interfaces:",
     "  eth0: [192.0.2.11/24]",
@@ -50,9 +50,7 @@ def files(made: Made, found: Comments) -> dict[str, dict[str, Any]]:
             f"host_vars/{name}.yml": _file(own, found.by_holder.get(name, {}), _own_head(name, own))
             for name, own in made.own.items()
         },
-        **{
-            f"host_vars/{name}.yml": _file(own, {}, []) for name, own in made.real_servers.items()
-        },
+        **{f"host_vars/{name}.yml": _file(own, {}, []) for name, own in made.real_servers.items()},
     }
     if "unmanaged_real_servers" in made.shared:
         comments = written[_GROUP]["comments"]

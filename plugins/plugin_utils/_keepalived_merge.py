@@ -106,9 +106,9 @@ def _most(found: Split, key: str, each: dict[str, Any], path: str) -> None:
 def _differs(own: Any, value: Any, others: str) -> str:
     if value is _ABSENT:
         return f"not on {others}"
-    if isinstance(own, list) and isinstance(value, list) and len(own) == len(value):
-        if all(one in value for one in own) and all(one in own for one in value):
-            return f"the same as on {others}, in another order"
+    lists = isinstance(own, list) and isinstance(value, list)
+    if lists and sorted(map(repr_of, own)) == sorted(map(repr_of, value)):
+        return f"the same as on {others}, in another order"
     return f"differs from {others}"
 
 

@@ -50,10 +50,8 @@ def labelled(read: Mapping[str, Read], copies: Mapping[str, str]) -> dict[str, R
     the copy; else the file on its host."""
 
     def label(director: str, file: str) -> str:
-        if not file:
+        if not file or director not in copies:
             return file
-        if director not in copies:
-            return f"{director}:{file}"
         beside = os.path.relpath(file, DIRECTORY)
         return os.path.join(os.path.dirname(copies[director]), beside)
 
@@ -68,7 +66,7 @@ def labelled(read: Mapping[str, Read], copies: Mapping[str, str]) -> dict[str, R
 
 
 def ordered(read: Mapping[str, Read], known: Iterable[str]) -> list[str]:
-    """The directors in order of preference: that of the inventory, else the preferred ones first."""
+    """The directors in order of preference: that of the inventory, else by their priorities."""
     listed = [name for name in known if name in read]
     rest = [name for name in read if name not in listed]
     return [*listed, *sorted(rest, key=lambda name: (-_priorities(read[name].document), name))]
@@ -112,9 +110,7 @@ def _director(
     own = {link: listed for link, listed in own.items() if listed}
     views = list(_view.instances(name, document))
     sources = {str(view.source) for view in views if view.source is not None}
-    first = [
-        one.partition("/")[0] for view in views for one in own.get(view.interface or "", ())
-    ]
+    first = [one.partition("/")[0] for view in views for one in own.get(view.interface or "", ())]
     return Director(
         interfaces=own,
         address=inventory.variable(name, "address") or _one(sources, first, ":", wanted=False),
@@ -130,9 +126,7 @@ def _one(sources: set[str], first: list[str], mark: str, *, wanted: bool) -> str
     return next((one for one in first if (mark in one) is wanted), None)
 
 
-def real_servers(
-    inventory: _cluster.Cluster, named: Mapping[str, str]
-) -> dict[str, list[str]]:
+def real_servers(inventory: _cluster.Cluster, named: Mapping[str, str]) -> dict[str, list[str]]:
     """The hosts that may be real servers, with their addresses: those of the inventory, and those
     that were `named` by address."""
     found = dict(_cluster.real_server_addresses(inventory))
