@@ -116,9 +116,7 @@ def with_address(number: int) -> _keepalived_cluster.Director:
 
 
 def test_a_pair_becomes_what_an_operator_would_have_written() -> None:
-    made = make(
-        ONE, OTHER, known=[with_address(1), with_address(2)], hosts={"rs1": ["192.0.2.21"]}
-    )
+    made = make(ONE, OTHER, known=[with_address(1), with_address(2)], hosts={"rs1": ["192.0.2.21"]})
     assert made.shared == {
         "vrrp_instances": {
             "VI_1": {
