@@ -102,12 +102,18 @@ _LINES: dict[str, st.SearchStrategy[str]] = {
         ["from 192.0.2.1 table 7 preference 9", "not to 192.0.2.0/24 iif eth0 lookup 7",
          "fwmark 0x1/0xff blackhole priority 7", "inet6 iif eth0 unreachable"],
     ),
-    "unicast_peer": st.builds(lambda ip, ttl: f"{ip}{ttl}", _IPV4, st.sampled_from(["", " min_ttl 9"])),
-    "track_interface": st.builds(lambda name, w: f"{name}{w}", _INTERFACES, st.sampled_from(["", " weight -5 reverse"])),
+    "unicast_peer": st.builds(
+        lambda ip, ttl: f"{ip}{ttl}", _IPV4, st.sampled_from(["", " min_ttl 9"])
+    ),
+    "track_interface": st.builds(
+        lambda name, w: f"{name}{w}", _INTERFACES, st.sampled_from(["", " weight -5 reverse"])
+    ),
     "lb_kind": st.sampled_from(["NAT", "DR", "TUN", "TUN type gue port 6080 csum", "TUN type gre"]),
     "smtp_server": st.sampled_from(["127.0.0.1", "mail.example.org 587"]),
     "lvs_timeouts": st.sampled_from(["tcp 900 udp 60", "tcpfin 5"]),
-    "lvs_sync_daemon": st.sampled_from(["eth1", "eth1 inst VI_1 id 7", "eth1 VI_1", "eth0 port 9 ttl 3"]),
+    "lvs_sync_daemon": st.sampled_from(
+        ["eth1", "eth1 inst VI_1 id 7", "eth1 VI_1", "eth0 port 9 ttl 3"]
+    ),
     "use_vmac": st.sampled_from(["", "vrrp.7", "vrrp.7 02:00:00:00:00:01", "02:00:00:00:00:01"]),
 }  # fmt: skip
 _TRACKED = st.builds(
@@ -216,7 +222,8 @@ def _special(place: Place, keyword: Keyword, depth: int) -> st.SearchStrategy[St
         lines = _LINES["lb_kind" if name.startswith("sorry") else name]
         return lines.map(lambda line: made(f"{name} {line}"))
     words = {
-        "sorry_server": ["192.0.2.99", "192.0.2.99 80"], "dynamic_interfaces": ["", "allow_if_changes"],
+        "sorry_server": ["192.0.2.99", "192.0.2.99 80"],
+        "dynamic_interfaces": ["", "allow_if_changes"],
         "default_interface": ["eth7"], "checker_log_all_failures": ["", "off"],
         "virtualhost": ["www.example.org"], "dynamic": [""],
     }  # fmt: skip

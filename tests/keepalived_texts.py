@@ -79,8 +79,8 @@ def statement(*words: str, block: Sequence[Statement] | None = None) -> Statemen
     )
 
 
-# What both ways of splitting can write: no line end, double quote, backslash at the end, dollar.
-_LETTERS = st.characters(codec="utf-8", exclude_characters='"$\\\n\0', exclude_categories=["Cs"])
+# What both ways of splitting can write: no control character, double quote, backslash, dollar.
+_LETTERS = st.characters(codec="utf-8", exclude_characters='"$\\', exclude_categories=["Cs", "Cc"])
 word_texts = st.one_of(
     st.sampled_from(
         [

@@ -7,6 +7,7 @@ it has all. Must never import the agent into Ansible's process.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -27,6 +28,7 @@ _TIMEOUT_S = 120
 # Files include each other 16 deep, and each level takes one round. Files that are too long for one
 # answer take one more each.
 _ROUNDS = 64
+_DENIED = os.strerror(errno.EACCES)
 _PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -118,7 +120,16 @@ def read(sources: Mapping[str, Source]) -> dict[str, Read]:
     else:
         missing = ", ".join(name for name in sources if name not in done)
         raise Failed(f"{missing}: files still include others after {_ROUNDS} rounds of reading")
-    wrong = [f"{name}: {each['unreadable']}" for name, each in done.items() if "unreadable" in each]
+    # A file that is left out, since nobody may read it, would be missing in all that follows.
+    wrong = [
+        f"{name}: {path}: {each['error']}; read it as root (--become)"
+        for name, source in sources.items()
+        for path, each in source.content.items()
+        if each.get("error") == _DENIED
+    ]
+    wrong = wrong or [
+        f"{name}: {each['unreadable']}" for name, each in done.items() if "unreadable" in each
+    ]
     if wrong:
         raise Failed("\n".join(wrong))
     return {

@@ -42,7 +42,8 @@ AGENT = "ansible_collections/lvs/cluster/roles/director/files/agent"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(lived_in: Lab, cluster: Cluster) -> None:
+def installed(lived_in: Lab, cluster: Cluster) -> str:
+    """The release of the agent that both directors have."""
     for director in DIRECTORS:
         # The sorry server of the seed is 127.0.0.1: something must answer there.
         lived_in.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")
@@ -52,6 +53,7 @@ def installed(lived_in: Lab, cluster: Cluster) -> None:
     lived_in.put("client", "/root/load.py", LOAD.read_text())
     cluster.apply("lvs_dr", "-e", SYNC)
     cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
+    return release(lived_in, "drct1")
 
 
 class Request(NamedTuple):
@@ -216,6 +218,17 @@ def test_everything_wrong_is_in_one_message_and_in_the_report(
     assert pid(lab, "drct1") == pids
 
 
+def test_an_upgrade_in_check_mode_tells_and_changes_nothing(
+    lab: Lab, cluster: Cluster, another: Cluster
+) -> None:
+    before = {name: (release(lab, name), pid(lab, name)) for name in DIRECTORS}
+    run = another.playbook("lvs_dr", "-e", SYNC, "--check", name="lvs.cluster.upgrade")
+    assert run.good, run.output
+    assert all(run.changed[name] for name in DIRECTORS), run.output
+    assert {name: (release(lab, name), pid(lab, name)) for name in DIRECTORS} == before
+    assert cluster.holders(VIP) == ["drct1"]
+
+
 def test_two_upgrades_at_once_take_turns_and_the_client_is_served(
     lab: Lab, cluster: Cluster, another: Cluster, record_property: pytest.RecordProperty
 ) -> None:
@@ -236,6 +249,17 @@ def test_two_upgrades_at_once_take_turns_and_the_client_is_served(
         assert after[name][1] == before[name][1] + 1, "restarted by one of the two runs"
     assert after["drct1"][0] == after["drct2"][0]
     record(requests, lab, "upgrade", record_property)
+
+
+def test_the_former_release_comes_back_on_request(
+    lab: Lab, cluster: Cluster, installed: str, record_property: pytest.RecordProperty
+) -> None:
+    assert installed not in {release(lab, name) for name in DIRECTORS}
+    with load(lab, cluster) as requests:
+        run = cluster.playbook("lvs_dr", "-e", SYNC, name="lvs.cluster.rollback")
+        assert run.good, run.output
+    assert {release(lab, name) for name in DIRECTORS} == {installed}
+    record(requests, lab, "return to the former release", record_property)
 
 
 def test_a_release_that_does_not_run_is_put_back_and_ends_the_upgrade(
@@ -281,24 +305,23 @@ def test_no_room_for_a_release_leaves_all_as_it_was(
 
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(
-    lab: Lab, cluster: Cluster, another: Cluster
+    lab: Lab, cluster: Cluster, another: Cluster, installed: str
 ) -> None:
-    newer = release(lab, "drct1")
-    # Back to the collection's own release; killed while a director is being replaced. Nobody takes
-    # back what the dead run claimed: that ends by itself, and the next run waits for it.
+    # Killed while a director is being replaced. Nobody takes back what the dead run claimed: that
+    # ends by itself, and the next run, of somebody who thought better of it, waits for it.
     words = ("-e", SYNC, "-e", "director_claim_expires=40")
-    begun = cluster.begin("lvs_dr", *words, name="lvs.cluster.upgrade")
+    begun = another.begin("lvs_dr", *words, name="lvs.cluster.upgrade")
     try:
         cluster.wait(
             "the first director has the other release",
-            lambda: any(release(lab, name) != newer for name in DIRECTORS),
+            lambda: any(release(lab, name) != installed for name in DIRECTORS),
             timeout_s=120,
         )
     finally:
         kill(begun)
     again = cluster.playbook("lvs_dr", *words, name="lvs.cluster.upgrade")
     assert again.good, again.output
-    assert {release(lab, name) for name in DIRECTORS} != {newer}
+    assert {release(lab, name) for name in DIRECTORS} == {installed}
     verified = cluster.playbook("lvs_dr", "-e", SYNC, name="lvs.cluster.verify")
     assert verified.good, verified.output
 

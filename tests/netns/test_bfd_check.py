@@ -199,7 +199,7 @@ def test_new_health_process_knows_the_sessions_that_nothing_happens_to(world: Wo
     assert world.stands("tied", False)
     peer.process.send_signal(signal.SIGCONT)
     world.becomes("tied", True)
-    assert world.said() == ["down", "up"]
+    eventually(lambda: world.said() == ["down", "up"], WAIT_S)
 
 
 def session(world: World) -> dict[str, Any]:

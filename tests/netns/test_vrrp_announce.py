@@ -125,7 +125,7 @@ def refresh_repeats_for_ever(lan: Lan) -> None:
     a.wait_for("MASTER", 5)
     announced(a, 5)
     rows = [float(row[0]) for row in capture.fields("arp.isgratuitous", *ARP, at_least=5)]
-    assert [round(at - rows[0]) for at in rows] == [0, 1, 1, 2, 2]
+    assert [round(at - rows[0]) for at in rows[:5]] == [0, 1, 1, 2, 2]
 
 
 def losing_advert_is_answered_by_a_burst_of_its_own(lan: Lan) -> None:

@@ -20,6 +20,12 @@ lvs-agent plan --keepalived keepalived.conf # what it would change in this host'
 lvs-agent run --keepalived keepalived.conf  # run by it; a reload (SIGHUP) reads it again
 ```
 
+How the file itself is read, with its includes, conditions and variables:
+[keepalived-language.md](keepalived-language.md).
+
+From the files of all directors to one inventory, and from keepalived to the agent:
+[migrate.md](migrate.md).
+
 `import` is for one director, and writes nothing. Its output has a comment above each block for
 whatever is not taken over as it stands, with the line of the file; the same lines go to standard
 error. The file is read as the host with this name has it (lines with `@ID`); `--config-id` names
@@ -32,6 +38,8 @@ What is imported behaves as it did:
   gives no persistence, and a line that says so, with what was probably meant. The same is true of a
   value that is out of range, of a tracker that is used but not there, of an instance without
   `virtual_router_id`.
+- keepalived does not look ahead: a tracker that is defined behind the instance that names it has
+  no effect.
 - What keepalived corrects is corrected: `nopreempt` together with `state MASTER` is dropped, a
   virtual server without `protocol` is UDP, one without real servers is left out.
 - Where keepalived's default is another than ours, the imported document says keepalived's:

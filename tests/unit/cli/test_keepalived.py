@@ -89,8 +89,7 @@ def test_export_begins_with_what_it_cannot_say(
     said = "global_defs.notify_timeout: 5: keepalived has no such keyword"
     assert printed.err == f"warning: {said}\n"
     assert printed.out == (
-        f"# From {ours}, by lvs-agent export.\n# not said here: {said}\n\n"
-        "global_defs {\n    router_id x\n}\n"
+        f"# From {ours}, by lvs-agent export.\n# {said}\n\nglobal_defs {{\n    router_id x\n}}\n"
     )
 
 
@@ -108,11 +107,14 @@ def test_export_of_what_is_not_accepted_prints_the_errors(
 def test_errors_of_the_import_are_printed_with_their_lines_and_in_the_yaml(
     conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    conf.write_text(conf.read_text().replace("priority 100", "advert_int 0.5"))
+    conf.write_text(conf.read_text().replace("priority 100", "mcast_dst_ip 192.0.2.7"))
     assert agent.main(["import", str(conf)]) == 1
     printed = capsys.readouterr()
-    assert f"error: {conf}:7: vrrp_instances.VI_1.advert_int: VRRP version 2 has" in printed.err
-    assert "    # ERROR: VRRP version 2 has" in printed.out
+    assert (
+        f"error: {conf}:7: vrrp_instances.VI_1.mcast_dst_ip: 192.0.2.7 is not a multicast"
+        in printed.err
+    )
+    assert "    # ERROR: 192.0.2.7 is not a multicast" in printed.out
 
 
 def test_check_of_a_keepalived_conf_has_its_lines(
@@ -122,9 +124,9 @@ def test_check_of_a_keepalived_conf_has_its_lines(
     printed = capsys.readouterr()
     assert f"keepalived::{conf}: warning: {conf}:8: {NOTICE}\n" in printed.err
     assert printed.out == f"keepalived::{conf}: good\n"
-    conf.write_text(conf.read_text().replace("priority 100", "advert_int 0.5"))
+    conf.write_text(conf.read_text().replace("priority 100", "mcast_dst_ip 192.0.2.7"))
     assert agent.main(["check", "--keepalived", str(conf)]) == 1
-    assert f"{conf}:7: vrrp_instances.VI_1.advert_int: " in capsys.readouterr().out
+    assert f"{conf}:7: vrrp_instances.VI_1.mcast_dst_ip: " in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there_or_cannot_be_read_is_one_error(
@@ -180,10 +182,10 @@ def test_run_of_a_file_with_errors_ends_with_their_lines(
     conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LVS_AGENT_RUNTIME_DIR", "")
-    conf.write_text(conf.read_text().replace("priority 100", "advert_int 0.5"))
+    conf.write_text(conf.read_text().replace("priority 100", "mcast_dst_ip 192.0.2.7"))
     arguments = ["run", "--keepalived", str(conf), "--runtime-dir", str(tmp_path / "run")]
     assert agent.main(arguments) == run.EX_CONFIG
-    assert f"{conf}:7: vrrp_instances.VI_1.advert_int" in capsys.readouterr().err
+    assert f"{conf}:7: vrrp_instances.VI_1.mcast_dst_ip" in capsys.readouterr().err
 
 
 def test_what_cannot_be_read_at_all_is_rejected(tmp_path: Path) -> None:

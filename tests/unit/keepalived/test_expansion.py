@@ -22,7 +22,6 @@ CONDITIONS = """
     [
         ("one", [["a", "1"], ["b", "2"], ["d"]]),
         ("two", [["a", "2"], ["b", "1"], ["d"]]),
-        ("three", [["b", "1"], ["b", "2"], ["d"]]),
         ("", [["b", "1"], ["b", "2"], ["c"]]),
     ],
 )
@@ -32,11 +31,15 @@ def test_conditional_lines_are_for_one_config_id_or_for_all_others(
     assert said(CONDITIONS, config_id=config_id) == words
 
 
-def test_without_a_config_id_lines_for_all_but_one_count_and_each_id_is_named() -> None:
-    parsed = read(CONDITIONS)
+@pytest.mark.parametrize(
+    ("config_id", "why"), [(None, "none was given"), ("three", "not for three")]
+)
+def test_without_a_config_id_that_occurs_lines_for_all_but_one_count_and_the_ids_are_named(
+    config_id: str | None, why: str
+) -> None:
+    parsed = read(CONDITIONS, config_id=config_id)
     assert short(parsed.statements) == [["b", "1"], ["b", "2"], ["d"]]
-    assert [line for line, text in noticed(parsed) if "config id one" in text] == [2]
-    assert [line for line, text in noticed(parsed) if "config id two" in text] == [3]
+    assert noticed(parsed) == [(2, f'lines are for one config id only (one, two, ""), and {why}')]
 
 
 def test_a_condition_may_stand_behind_a_brace_and_before_a_definition() -> None:

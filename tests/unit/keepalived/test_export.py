@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+from full_document import FULL
 from keepalived_documents import exported, imported
 from lvs_agent import config
 from lvs_agent.keepalived.exporting import export
@@ -183,3 +188,75 @@ def test_a_document_of_nulls_is_empty() -> None:
 def test_what_is_exported_is_accepted_again() -> None:
     again = imported(exported(server({"http_get": {"url": [{}, {"path": "/a"}]}})))
     assert again.errors() == ()
+
+
+def test_what_others_refer_to_is_written_first_as_keepalived_does_not_look_ahead() -> None:
+    document = {
+        "vrrp_instances": {"VI_1": INSTANCE | {"track_script": ["s"], "track_file": ["f"]}},
+        "vrrp_scripts": {"s": {"script": "/bin/true"}},
+        "vrrp_track_files": {"f": {"file": "/run/f"}},
+    }
+    found = [line for line in lines(document) if line.endswith("{")]
+    assert found[:3] == ["vrrp_script s {", "track_file f {", "vrrp_instance VI_1 {"]
+    sorry = lines(server(sorry_server={"ip": "198.51.100.9"}, sorry_server_inhibit=True))
+    assert sorry.index("sorry_server 198.51.100.9 80") < sorry.index("sorry_server_inhibit")
+
+
+def test_each_port_of_a_range_has_its_line_and_of_a_large_one_none() -> None:
+    def groups(*members: str) -> dict[str, Any]:
+        return {"virtual_server_groups": {"g": {"members": list(members)}}}
+
+    assert lines(groups("192.0.2.1-3 80-82", "fwmark 7 inet6"))[1:-1] == [
+        "192.0.2.1-3 80",
+        "192.0.2.1-3 81",
+        "192.0.2.1-3 82",
+        "fwmark 7 inet6",
+    ]
+    assert lost(groups("192.0.2.1 1-1000")) == (
+        "virtual_server_groups.g.members[0]: keepalived has no ranges of ports",
+    )
+
+
+def test_rules_and_routes_are_in_words_that_keepalived_knows() -> None:
+    rules = [
+        "from 192.0.2.9 lookup 7 pref 9",
+        "inet6 iif eth0 unreachable pref 10",
+        {"from": "192.0.2.9", "dport": 80, "table": 7, "preference": 11},
+    ]
+    routes = ["default dev eth0 inet6", "203.0.113.0/24 gw 192.0.2.1 proto 5"]
+    found = lines(instance(virtual_rules=rules, virtual_routes=routes))
+    assert found[found.index("virtual_rules {") + 1 :][:3] == [
+        "from 192.0.2.9 preference 9 table 7",
+        "from ::/0 iif eth0 preference 10 unreachable",
+        "from 192.0.2.9 dport 80-80 preference 11 table 7",
+    ]
+    assert found[found.index("virtual_routes {") + 1 :][:2] == [
+        "::/0 dev eth0",
+        "203.0.113.0/24 via 192.0.2.1 protocol 5",
+    ]
+
+
+def test_fractions_of_seconds_are_written_and_named_where_old_keepaliveds_ignore_them() -> None:
+    document = {"vrrp_scripts": {"s": {"script": "/bin/true", "interval": 0.5}}}
+    assert "interval 0.5" in lines(document)
+    assert lost(document) == (
+        "vrrp_scripts.s.interval: 0.5: keepalived up to 2.3.1 takes whole seconds only",
+    )
+
+
+KEEPALIVED = shutil.which("keepalived", path="/usr/sbin:/usr/bin")
+
+
+@pytest.mark.skipif(KEEPALIVED is None, reason="keepalived is not installed here")
+def test_keepalived_understands_every_line_of_a_document_that_says_everything(
+    tmp_path: Path,
+) -> None:
+    assert KEEPALIVED is not None
+    file = tmp_path / "keepalived.conf"
+    # This host has other interfaces; and the one thing of which `lost` warns.
+    file.write_text(exported(FULL).replace("interval 0.5", "interval 1"))
+    command = [KEEPALIVED, "--config-test", "--log-console", f"--use-file={file}"]
+    found = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    said = (found.stdout + found.stderr).decode("latin-1")
+    bad = re.compile(r"(?i)unknown (keyword|.*option)|invalid|not found|skipping|missing")
+    assert [line for line in said.splitlines() if bad.search(line)] == []

@@ -432,11 +432,62 @@ def test_a_vmac_is_read_with_and_without_its_name(words: str, value: object) -> 
 
 
 def test_errors_of_our_own_check_have_the_line_that_they_come_from() -> None:
-    found = imported(INSTANCE.format("advert_int 0.5"))
+    found = imported(INSTANCE.format("mcast_dst_ip 192.0.2.7"))
     assert [(e.position and e.position.line, e.path) for e in found.errors()] == [
-        (5, "vrrp_instances.VI_1.advert_int")
+        (5, "vrrp_instances.VI_1.mcast_dst_ip")
     ]
 
 
 def test_an_empty_file_is_an_empty_document() -> None:
     assert imported("").document == {}
+
+
+def test_a_file_of_nothing_but_mistakes_is_read_in_bounded_time() -> None:
+    """Suggestions are looked for a limited number of times, and long lists are not read."""
+    mistakes = "".join(f"mistake{number:05} x\n" for number in range(3000))
+    found = imported(INSTANCE.format(mistakes))
+    assert len(found.noted) == 3000
+    lines = "".join("192.0.2.1 what\n" for number in range(3000))
+    long = imported(INSTANCE.format(f"virtual_ipaddress {{\n{lines}}}"))
+    assert len(long.noted) == 1001
+    assert [error.path for error in long.errors()] == ["vrrp_instances.VI_1.virtual_ipaddress"]
+
+
+def test_a_tracker_that_is_defined_behind_its_use_is_left_out_as_in_keepalived() -> None:
+    script = "vrrp_script web {\nscript /bin/true\n}\n"
+    use = INSTANCE.format("track_script {\nweb\n}")
+    before, behind = imported(script + use), imported(use + script)
+    assert before.document["vrrp_instances"]["VI_1"]["track_script"] == ["web"]
+    assert "track_script" not in behind.document["vrrp_instances"]["VI_1"]
+    assert noted(behind)[0] == (
+        6,
+        "track_script web is left out: it is defined further down, where keepalived does not look",
+    )
+
+
+def test_what_keepalived_corrects_is_corrected_and_said() -> None:
+    assert instance("advert_int 1.5")["advert_int"] == 2
+    assert instance("advert_int 0.2")["advert_int"] == 1
+    assert instance("version 3\nadvert_int 0.2")["advert_int"] == 0.2
+    assert "nopreempt" not in instance("priority 255\nnopreempt")
+    assert "preempt" not in instance("nopreempt\npreempt")
+    assert "vmac_xmit_base" not in instance("vmac_xmit_base")
+    assert instance("track_interface {\neth1 weight 5\neth1\n}")["track_interface"] == [
+        "eth1 weight 5"
+    ]
+    for text in ("advert_int 1.5", "priority 255\nnopreempt", "vmac_xmit_base"):
+        assert len(notices(text)) == 1
+
+
+def test_a_director_is_no_peer_of_itself() -> None:
+    text = "unicast_src_ip 192.0.2.1\nunicast_peer {{\n192.0.2.1\n{}\n}}"
+    assert instance(text.format("192.0.2.2"))["unicast_peer"] == ["192.0.2.2"]
+    assert "unicast_peer" not in instance(text.format(""))
+    assert len(notices(text.format("192.0.2.2"))) == 1
+
+
+def test_mail_that_nobody_would_deliver_is_left_out() -> None:
+    found = imported("global_defs {\nnotification_email {\nroot@localhost\n}\nrouter_id x\n}")
+    assert found.document == {"global_defs": {"router_id": "x"}}
+    assert found.errors() == ()
+    assert [line for line, _ in noted(found)] == [2]

@@ -346,12 +346,73 @@ def test_the_imported_document_behaves_as_keepalived_would() -> None:
     assert check.retry == 1
 
 
+@pytest.mark.parametrize("method", ["DR", "TUN"])
+def test_without_nat_another_port_is_where_a_server_is_checked_as_in_keepalived(
+    method: str,
+) -> None:
+    """ipvsadm shows the virtual server's port there."""
+    text = SERVER.format(f"sorry_server 198.51.100.9 99\nlb_kind {method}", "TCP_CHECK {\n}")
+    found = imported(text.replace("198.51.100.1 80", "198.51.100.1 8080"))
+    assert found.errors() == ()
+    values = found.document["virtual_servers"]["192.0.2.1:80"]
+    assert values["sorry_server"] == {"ip": "198.51.100.9", "port": 80}
+    assert values["real_servers"] == {
+        "198.51.100.1:80": {
+            "ip": "198.51.100.1",
+            "port": 80,
+            "tcp_check": {"connect_port": 8080},
+        }
+    }
+    assert [line for line, _ in noted(found)] == [6]
+    own = imported(text.replace("198.51.100.1 80 {", "198.51.100.1 8080 {\nlvs_method NAT"))
+    assert own.errors() == ()
+    assert noted(own) == []
+    reals = own.document["virtual_servers"]["192.0.2.1:80"]["real_servers"]
+    assert reals["198.51.100.1:8080"]["port"] == 8080
+
+
+def test_without_nat_a_firewall_mark_s_servers_have_no_port() -> None:
+    real_server = "real_server 198.51.100.1 80 {\nTCP_CHECK {\n}\n}"
+    found = imported(f"virtual_server fwmark 7 {{\nlb_kind DR\n{real_server}\n}}")
+    assert found.document["virtual_servers"]["fwmark-7"]["real_servers"] == {
+        "198.51.100.1": {"ip": "198.51.100.1", "tcp_check": {"connect_port": 80}}
+    }
+    assert found.errors() == ()
+
+
 def test_errors_have_the_line_of_the_nearest_statement() -> None:
-    text = SERVER.format("lb_kind DR", "").replace("198.51.100.1 80", "198.51.100.1 81")
-    found = imported(text)
+    found = imported(SERVER.format("", "").replace("198.51.100.1 80", "2001:db8::1 80"))
     assert [error.position and error.position.line for error in found.errors()] == [5]
 
 
 def test_a_check_s_error_has_the_line_of_the_check() -> None:
-    found = imported(SERVER.format("", "HTTP_GET {\nconnect_port 80\n}"))
-    assert [error.position and error.position.line for error in found.errors()] == [6]
+    found = imported(SERVER.format("", "TCP_CHECK {\nbindto 2001:db8::1\n}"))
+    assert [error.position and error.position.line for error in found.errors()] == [7]
+
+
+def test_a_check_without_a_url_is_left_out_as_in_keepalived() -> None:
+    assert "http_get" not in real("HTTP_GET {\nconnect_port 80\n}")
+    assert notices("", "HTTP_GET {\nconnect_port 80\n}") == [
+        "a check without a url is left out, as in keepalived"
+    ]
+
+
+def test_a_check_of_what_is_not_there_is_left_out_as_in_keepalived() -> None:
+    file_check = "FILE_CHECK {\ntrack_file f\n}"
+    assert "file_check" not in real(file_check)
+    assert notices("", file_check) == ["FILE_CHECK of f is left out: nothing is called so"]
+    assert "bfd_check" not in real("BFD_CHECK {\n}")
+
+
+def test_a_service_of_udp_is_checked_over_tcp_on_its_own_port() -> None:
+    text = SERVER.format("", "TCP_CHECK {\n}").replace("protocol TCP", "protocol UDP")
+    found = imported(text)
+    assert found.errors() == ()
+    reals = found.document["virtual_servers"]["192.0.2.1:80/udp"]["real_servers"]
+    assert reals["198.51.100.1:80"]["tcp_check"] == {"connect_port": 80}
+
+
+def test_flags_of_another_scheduler_are_left_out_as_in_keepalived() -> None:
+    assert "sh_port" not in server("sh-port")
+    assert server("sh-port\nlb_algo sh")["sh_port"] is True
+    assert notices("mh-fallback") == ["mh-fallback is left out: it is for the scheduler mh"]

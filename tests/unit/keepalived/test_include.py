@@ -84,7 +84,7 @@ def test_a_missing_file_is_noticed(variant: str) -> None:
     ],
 )
 def test_a_missing_file_is_an_error_where_that_is_demanded(text: str) -> None:
-    with pytest.raises(Unreadable, match=r"keepalived.conf:\d: no such file: .* demands it"):
+    with pytest.raises(Unreadable, match=r"keepalived.conf:\d: no such file: .* has to be there"):
         read(text, more=MORE)
 
 

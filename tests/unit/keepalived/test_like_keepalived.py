@@ -17,18 +17,23 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keepalived_texts import GRAMMAR, read, short, trees
 from lvs_agent.adapters.keepalived_files import KeepalivedFiles
+from lvs_agent.keepalived.comments import decomment
 from lvs_agent.keepalived.grammar import Host
 from lvs_agent.keepalived.notes import Notes
+from lvs_agent.keepalived.parse import parse
 from lvs_agent.keepalived.reader import Reader
-from lvs_agent.keepalived.text import decomment
+from lvs_agent.keepalived.tree import Statement
 from lvs_agent.keepalived.words import first_word, split, split_command
+from lvs_agent.keepalived.write import write
 
 KEEPALIVED = shutil.which("keepalived") or "/usr/sbin/keepalived"
 pytestmark = pytest.mark.skipif(
     not Path(KEEPALIVED).exists(), reason="keepalived is not installed: run make test as root"
 )
 
+SAMPLES = Path("/usr/share/doc/keepalived/samples")
 # The parent process reads first, then its children read the same again.
 END = "the_end"
 _COMPLAINT = re.compile(
@@ -37,19 +42,25 @@ _COMPLAINT = re.compile(
 Transcript = list[tuple[int, str]]
 
 
-def keepalived_reads(path: Path) -> Transcript:
-    """Line and first word of all that keepalived's first process read."""
+def complaints(path: Path) -> list[str]:
+    """What keepalived says of the file, line by line."""
     done = subprocess.run(
         [KEEPALIVED, "--config-test", "--use-file", path, "--config-id", "main"],
-        capture_output=True, text=True, timeout=30, check=False, cwd=path.parent,
+        capture_output=True, timeout=30, check=False, cwd=path.parent,
     )  # fmt: skip
+    return done.stderr.decode("utf-8", "replace").split("\n")
+
+
+def keepalived_reads(path: Path) -> Transcript:
+    """Line and first word of all that keepalived's first process read."""
+    said = complaints(path)
     found = [
         (int(complaint["line"]), "{" if complaint["word"] is None else complaint["word"])
-        for line in done.stderr.splitlines()
+        for line in said
         if (complaint := _COMPLAINT.match(line))
     ]
     words = [word for _, word in found]
-    assert END in words, done.stderr
+    assert END in words, said
     return found[: words.index(END)]
 
 
@@ -172,14 +183,11 @@ def test_any_lines_are_seen_the_same(lines: list[str]) -> None:
     assert_the_same(first + "\n".join(lines))
 
 
-def complaints(text: str) -> str:
+def complaints_of(text: str) -> str:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "keepalived.conf")
         path.write_text(text)
-        return subprocess.run(
-            [KEEPALIVED, "--config-test", "--use-file", path],
-            capture_output=True, timeout=30, check=False,
-        ).stderr.decode("latin-1")  # fmt: skip
+        return "\n".join(complaints(path))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +213,7 @@ def test_a_plain_word_is_the_same(value: str) -> None:
     text, _ = decomment(line)
     words, wrong = split(text)
     assert wrong is None
-    assert f"invalid number '{words[1].text}'\n" in complaints(line)
+    assert f"invalid number '{words[1].text}'\n" in complaints_of(line)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +231,20 @@ def test_the_word_of_a_command_is_the_same(value: str) -> None:
     words, wrong = split_command(line)
     assert wrong is None
     wanted = f"String '{words[1].text}': missing terminating "
-    assert wanted in complaints(
+    assert wanted in complaints_of(
         f"virtual_server 10.0.0.1 80 {{\n real_server 10.0.0.2 80 {{\n  {line}\n }}\n}}\n"
+    )
+
+
+@given(trees)
+def test_what_we_write_is_seen_by_keepalived_as_we_read_it(tree: tuple[Statement, ...]) -> None:
+    assert_the_same(write(tree, grammar=GRAMMAR))
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("keepalived.conf.*")), ids=str)
+def test_the_samples_of_keepalived_are_read_without_a_notice_and_written(sample: Path) -> None:
+    parsed = parse(str(sample), KeepalivedFiles(), config_id="high", grammar=GRAMMAR)
+    assert parsed.notices == ()
+    assert short(read(write(parsed.statements, grammar=GRAMMAR)).statements) == short(
+        parsed.statements
     )

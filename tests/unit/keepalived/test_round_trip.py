@@ -43,6 +43,7 @@ def _nameless(accepted: Config) -> Config:
         dataclasses.replace(
             server,
             name=str(index),
+            services=tuple(sorted(server.services)),
             real_servers=tuple(
                 real._replace(name=str(number)) for number, real in enumerate(server.real_servers)
             ),

@@ -38,16 +38,26 @@ def test_slashes_are_comments_where_they_can_be_meant_as_such() -> None:
             ],
         ]
     ]
-    assert [line for line, text in noticed(parsed) if "// and what is behind" in text] == [
-        1,
-        2,
-        3,
-        4,
-        6,
-        7,
-    ]
-    assert [line for line, text in noticed(parsed) if "taken as a value" in text] == [5]
-    assert parsed.notices[0].suggestion == "begin comments with # or !"
+    (first, message), (value, taken) = noticed(parsed)
+    assert (first, value) == (1, 5)
+    assert message.startswith("// and what is behind it (and in line 2, 3, 4, 6, 7) is ignored")
+    assert "//eth0 is taken as a value" in taken
+
+
+def test_of_a_fault_in_every_line_twenty_are_named() -> None:
+    parsed = read("a 1 // x\n" * 25)
+    ((line, message),) = noticed(parsed)
+    assert line == 1
+    assert f"{', '.join(map(str, range(2, 21)))}, 5 others)" in message
+
+
+@pytest.mark.parametrize(
+    "text", ['state MASTER // it is "so', "state MASTER // so!said", "state MASTER // it's # so"]
+)
+def test_what_is_behind_slashes_has_no_faults(text: str) -> None:
+    parsed = read(text)
+    assert short(parsed.statements) == [["state", "MASTER"]]
+    assert len(parsed.notices) == 1
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_quotes_that_were_there_stay() -> None:
         ["a", 'b"c'],
         ["a", "b\nc"],
         ["a", "b\0c"],
+        ["a", "b\x1fc"],
         ["a", "b\\"],
         ["a", "$_PWD"],
         ["a", "x${_HASH}"],

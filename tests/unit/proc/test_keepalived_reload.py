@@ -61,8 +61,8 @@ def test_a_broken_file_is_rejected_with_its_line_and_the_old_one_stays(
     agent: OnKeepalived,
 ) -> None:
     before = agent.conf.read_text()
-    agent.conf.write_text(before.replace("priority 150", "advert_int 0.5"))
-    line = agent.conf.read_text().splitlines().index("    advert_int 0.5") + 1
+    agent.conf.write_text(before.replace("priority 150", "mcast_dst_ip 192.0.2.7"))
+    line = agent.conf.read_text().splitlines().index("    mcast_dst_ip 192.0.2.7") + 1
     with pytest.raises(AgentError):
         agent.ask("reload")
     (error, *_) = agent.ask("status")["agent"]["config_rejected"]["errors"]

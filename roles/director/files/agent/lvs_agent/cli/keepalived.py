@@ -90,7 +90,7 @@ def export_file(path: str) -> int:
     print(f"# From {path}, by lvs-agent export.")
     for line in exported.lost:
         print(f"warning: {line}", file=sys.stderr)
-        print(f"# not said here: {line}")
+        print(f"# {line}")
     print()
     print(text, end="")
     return 0

@@ -103,11 +103,20 @@ _GRAMMARS: dict[str, Grammar] = {
 
 
 class LineError(ValueError):
-    """The line cannot be read; the text says why. `unknown`: the word that nothing is known of."""
+    """The line cannot be read; the text says why."""
 
-    def __init__(self, message: str, unknown: str | None = None) -> None:
-        super().__init__(message)
-        self.unknown = unknown
+
+class UnknownWordError(LineError):
+    """Nothing is known of `word` in a line of this block."""
+
+    def __init__(self, block: Block, grammar: Grammar, word: str, line: str) -> None:
+        super().__init__()
+        self.word = word
+        self._block, self._grammar, self._line = block, grammar, line
+
+    def __str__(self) -> str:
+        # Here, since to look for a word like it takes long, and not everybody asks.
+        return _unknown_word(self._block, self._grammar, self.word, self._line)
 
 
 def grammar_of(block: Block) -> Grammar:
@@ -162,7 +171,7 @@ def _word(block: Block, grammar: Grammar, word: str, rest: Any, line: str) -> tu
     name = grammar.aliases.get(word, word)
     option = None if name in grammar.positional else block.option(name)
     if option is None or option.block is not None:
-        raise LineError(_unknown_word(block, grammar, word, line), word)
+        raise UnknownWordError(block, grammar, word, line)
     if option.kind is Kind.BOOLEAN:
         return name, True
     behind = next(rest, None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_agent.config.derive import TRACKER_SECTIONS
-from lvs_agent.keepalived import completion_servers
+from lvs_agent.keepalived import completion_instance, completion_servers
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_special import DEFAULT_INTERFACE
 
@@ -41,6 +41,7 @@ def complete(document: Values, translator: Translator) -> None:
     _static_addresses(document, global_defs.pop(DEFAULT_INTERFACE, _USUAL_INTERFACE))
     completion_servers.complete(document, translator)
     _versions(document, global_defs)
+    _mail(global_defs, translator)
     if translator.commands and "script_user" not in global_defs:
         translator.note(
             "global_defs", translator.commands[0], "scripts run as the agent's own user, without"
@@ -64,45 +65,9 @@ def _unusable(document: Values, translator: Translator) -> None:
                 del named[name]
 
 
-class _Clearing:
-    """Options of one block that have to go, with a notice at their line."""
-
-    def __init__(self, path: str, values: Values, translator: Translator) -> None:
-        self._path, self._values, self._reader = path, values, translator
-
-    def drop(self, option: str, why: str) -> None:
-        """Take `option` out, if it is there."""
-        if self._values.pop(option, None) not in (None, False):
-            self.note(option, f"{option} is left out: {why}")
-
-    def note(self, option: str, message: str) -> None:
-        """A notice at the line of `option`."""
-        positions = self._reader.positions
-        where = positions.get(f"{self._path}.{option}") or positions[self._path]
-        self._reader.note(self._path, where, message)
-
-
 def _instance(path: str, instance: Values, global_defs: Values, translator: Translator) -> None:
-    clearing = _Clearing(path, instance, translator)
-    if instance.get("state") == "MASTER":
-        if "priority" not in instance:
-            instance["priority"] = 255
-            clearing.note("state", "MASTER without a priority is priority 255, the address owner")
-        clearing.drop("nopreempt", "it does not go with state MASTER, in keepalived neither")
-        clearing.drop("preempt_delay", "it does not go with state MASTER, in keepalived neither")
-    if instance.get("nopreempt"):
-        clearing.drop("preempt_delay", "it does not go with nopreempt, in keepalived neither")
-    authentication = instance.get("authentication")
-    if authentication is not None and not {"auth_type", "auth_pass"} <= authentication.keys():
-        clearing.drop("authentication", "it lacks auth_type or auth_pass")
-        instance.pop("authentication", None)
-    if version(instance, global_defs) == 3:
-        clearing.drop("authentication", "VRRP version 3 has none, in keepalived neither")
-    if instance.get("strict_mode", global_defs.get("vrrp_strict")):
-        clearing.drop("authentication", "strict mode has none, in keepalived neither")
-        clearing.drop("preempt_delay", "strict mode has none, in keepalived neither")
-        if instance.get("state") == "MASTER" and instance.get("priority") != 255:
-            clearing.drop("state", "in strict mode only priority 255 is MASTER")
+    strict = bool(instance.get("strict_mode", global_defs.get("vrrp_strict")))
+    completion_instance.correct(path, instance, version(instance, global_defs), strict, translator)
     _one_family(path, instance, translator)
     if not instance.get("virtual_ipaddress"):
         instance.pop("virtual_ipaddress", None)
@@ -129,7 +94,7 @@ def family(instance: Values) -> int:
 
 
 def _family_of(line: str | Values) -> int:
-    address = line.split()[0] if isinstance(line, str) else str(line["address"])
+    address = line.partition(" ")[0] if isinstance(line, str) else str(line["address"])
     return 6 if ":" in address else 4
 
 
@@ -159,6 +124,17 @@ def _versions(document: Values, global_defs: Values) -> None:
         global_defs["v3_checksum_as_v2"] = False
 
 
+def _mail(global_defs: Values, translator: Translator) -> None:
+    """Without a server keepalived sends no mail."""
+    if "notification_email" in global_defs and "smtp_server" not in global_defs:
+        del global_defs["notification_email"]
+        where = translator.positions["global_defs.notification_email"]
+        translator.note(
+            "global_defs", where, "notification_email is left out: without smtp_server nobody would"
+            " deliver the mail",
+        )  # fmt: skip
+
+
 def _sync_groups(document: Values, translator: Translator) -> None:
     groups = document.get("vrrp_sync_groups", {})
     instances = document.get("vrrp_instances", {})
@@ -184,12 +160,13 @@ def _trackers(path: str, values: Values, document: Values, translator: Translato
             continue
         kept = []
         for index, use in enumerate(uses):
-            name = use.split()[0] if isinstance(use, str) else use["name"]
-            if name in document.get(section, {}):
+            name = use.partition(" ")[0] if isinstance(use, str) else use["name"]
+            here = f"{path}.{option}[{index}]"
+            if why := translator.not_yet(document, section, name, here):
+                where = translator.positions[here]
+                translator.note(path, where, f"{option} {name} is left out: {why}")
+            else:
                 kept.append(use)
-                continue
-            where = translator.positions[f"{path}.{option}[{index}]"]
-            translator.note(path, where, f"{option} {name} is left out: nothing is called so")
         if kept:
             values[option] = kept
         else:

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from lvs_agent.config.derive import CHECK_SECTIONS
 from lvs_agent.keepalived.translate import Translator
-from lvs_agent.keepalived.translate_special import DYNAMIC, LOG_ALL_FAILURES, SORRY_METHOD, SSL
+from lvs_agent.keepalived.translate_special import (
+    CHECKED_PORT,
+    DYNAMIC,
+    LOG_ALL_FAILURES,
+    SORRY_METHOD,
+    SSL,
+)
 from lvs_agent.schema import CHECK_NAMES
 
 Values = dict[str, Any]
@@ -17,6 +24,8 @@ Values = dict[str, Any]
 _PERSISTENCE_S = 360  # keepalived's persistence_timeout where it has to have one
 # keepalived's defaults of checks that differ from ours, by check; delay_loop: as often as that.
 _RETRIES = {"dns_check": 3, "misc_check": 0}
+_WITH_PORTS = ("http_get", "ssl_get", "tcp_check", "udp_check", "smtp_check", "dns_check")
+_OVER_TCP = ("http_get", "ssl_get", "tcp_check", "smtp_check")
 _DELAYS_BEFORE_RETRY_S = {"http_get": 3, "ssl_get": 3}
 
 
@@ -36,6 +45,7 @@ def complete(document: Values, translator: Translator) -> None:
         _server(path, server, document, translator)
         for real_name, real in server["real_servers"].items():
             _urls(f"{path}.real_servers.{real_name}", real, translator)
+            _trackers(f"{path}.real_servers.{real_name}", real, document, translator)
             _checks(real, server, certificate, document)
             if log_all:
                 for check in _all_checks(real):
@@ -62,6 +72,12 @@ def _server(path: str, server: Values, document: Values, translator: Translator)
     if server.get("ops") and addressed and server["protocol"] != "UDP":
         del server["ops"]
         note("ops", "ops is left out: it is for UDP, in keepalived as well")
+    for option in ("sh_port", "sh_fallback", "mh_port", "mh_fallback"):
+        scheduler = option[:2]
+        if server.get(option) and server.get("lb_algo", "wlc") != scheduler:
+            del server[option]
+            flag = option.replace("_", "-")
+            note(option, f"{flag} is left out: it is for the scheduler {scheduler}")
     _family(server)
     _quorum(server, note)
     method = server.pop(SORRY_METHOD, None)
@@ -102,9 +118,14 @@ def _checks(real: Values, server: Values, certificate: Values, document: Values)
     """Bring the checks into our form, and say keepalived's defaults where nobody says anything."""
     if "smtp_check" in real:
         real["smtp_check"] = [one for check in real["smtp_check"] for one in _hosts(check)]
+    port = real.pop(CHECKED_PORT, None)
     for name in CHECK_NAMES:
         for check in real.get(name, ()):
             holders = (check, real, server)
+            if port is not None and name in _WITH_PORTS:
+                check.setdefault("connect_port", port)
+            if "port" in real and name in _OVER_TCP and server.get("protocol", "TCP") != "TCP":
+                check.setdefault("connect_port", real["port"])  # of another protocol's service
             if name in _RETRIES and not _said("retry", holders):
                 check["retry"] = _RETRIES[name]
             if not _said("delay_before_retry", holders):
@@ -134,8 +155,32 @@ def _urls(path: str, real: Values, translator: Translator) -> None:
                 for option in ("regex_no_match", "regex_options"):
                     if "regex" not in url and url.pop(option, None):
                         translator.note(here, where, f"{option} is left out: there is no regex")
-            if "url" in check:
-                check["url"] = kept
+            check["url"] = kept
+            if not kept:
+                here = f"{path}.{name}[{number}]"
+                message = "a check without a url is left out, as in keepalived"
+                translator.note(here, translator.positions[here], message)
+        real[name] = [check for check in real.get(name, ()) if check["url"]]
+        if not real[name]:
+            del real[name]
+
+
+def _trackers(path: str, real: Values, document: Values, translator: Translator) -> None:
+    """Checks that name what is not there, or not yet; keepalived goes on without them."""
+    for name, (option, section) in CHECK_SECTIONS.items():
+        kept = []
+        for index, check in enumerate(real.get(name, ())):
+            here = f"{path}.{name}[{index}]"
+            tracker = check.get(option, "")
+            if why := translator.not_yet(document, section, tracker, here):
+                message = f"{name.upper()} of {tracker or 'nothing'} is left out: {why}"
+                translator.note(here, translator.positions[here], message)
+            else:
+                kept.append(check)
+        if kept:
+            real[name] = kept
+        else:
+            real.pop(name, None)
 
 
 def _said(option: str, holders: tuple[Values, ...]) -> bool:

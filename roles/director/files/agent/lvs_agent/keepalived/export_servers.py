@@ -19,24 +19,38 @@ if TYPE_CHECKING:
 
 Values = dict[str, Any]
 
+# More lines than this nobody wants to read.
+_PORTS_LIMIT = 256
 # Checks whose defaults are other than 1 in keepalived.
 _RETRIES = ("dns_check", "misc_check")
 _DELAYS = ("http_get", "ssl_get", "dns_check")
 
 
-def groups(value: Values) -> list[Statement]:
+def groups(writer: Writer, value: Values) -> list[Statement]:
     """virtual_server_group NAME { LINE... }, of every group."""
     from lvs_agent.keepalived.exporting import statement  # noqa: PLC0415 - each needs the other
 
     found = []
     for name, group in value.items():
-        members = _several(group.get("members"))
         inside = []
-        for member in members:
+        for index, member in enumerate(_several(group.get("members"))):
             first, *rest = export_values.line(GROUP_MEMBER, member)
-            inside.append(statement(first.text, rest))
+            ports = _ports(rest[0].text) if rest and first.text != "fwmark" else None
+            if ports is None:
+                inside.append(statement(first.text, rest))
+            elif len(ports) <= _PORTS_LIMIT:
+                inside += [statement(first.text, [Word(str(port))]) for port in ports]
+            else:
+                where = f"virtual_server_groups.{name}.members[{index}]"
+                writer.lost.append(f"{where}: keepalived has no ranges of ports")
         found.append(statement("virtual_server_group", [export_values.word(name)], inside))
     return found
+
+
+def _ports(text: str) -> range | None:
+    """The ports of FIRST-LAST; keepalived wants a line for each."""
+    first, dash, last = text.partition("-")
+    return range(int(first), int(last) + 1) if dash else None
 
 
 def virtual_servers(writer: Writer, servers: Values, document: Values) -> list[Statement]:
@@ -47,8 +61,9 @@ def virtual_servers(writer: Writer, servers: Values, document: Values) -> list[S
     certificates: list[Values] = []
     for name, server in servers.items():
         path = f"virtual_servers.{name}"
-        inside = writer.block(places()["virtual_server"], _said(server), path)
-        inside += _sorry(writer, server, path)
+        # keepalived takes sorry_server_inhibit behind sorry_server only.
+        inside = _sorry(writer, server, path)
+        inside += writer.block(places()["virtual_server"], _said(server), path)
         for real_name, real in (server.get("real_servers") or {}).items():
             here = f"{path}.real_servers.{real_name}"
             own = {**real, **_checks(real, server)}

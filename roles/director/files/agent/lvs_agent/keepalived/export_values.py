@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from lvs_agent.config import lines
+from lvs_agent.config.addresses import DEFAULT
 from lvs_agent.config.commands import split_command
 from lvs_agent.keepalived.table import Form
 from lvs_agent.keepalived.tree import Word
@@ -21,6 +22,10 @@ from lvs_agent.schema.groups import GROUP_MEMBER
 
 # What single quotes alone make one word; keepalived looks for escapes and parameters within them.
 _BLANKS_ONLY = re.compile(r"(?=.* )[\w .,:;/@%+=&|<>()*?!~^-]+")
+
+
+# Where keepalived has no word for the family.
+_EVERYTHING6 = "::/0"
 
 
 def plain(value: Any) -> str:
@@ -93,10 +98,12 @@ def line(block: Block, value: Any) -> list[Word]:
     """The one-line form of `value`: a line already, true, or a mapping."""
     if value is True:
         return []
+    if block in (VIRTUAL_ROUTE, VIRTUAL_RULE):
+        # iproute2 has several words for the same; keepalived knows some of them.
+        said = lines.of_words(block, value.split(), value) if isinstance(value, str) else value
+        return _route(said) if block is VIRTUAL_ROUTE else _words(block, _rule(said))
     if isinstance(value, str):
         return [Word(text) for text in value.split()]
-    if block is VIRTUAL_ROUTE:
-        return _route(value)
     if block is GROUP_MEMBER and value.get("fwmark") is not None:
         family = value.get("ip_family")
         return [Word("fwmark"), Word(plain(value["fwmark"])), *([Word(family)] if family else [])]
@@ -128,12 +135,25 @@ def _named(block: Block, option: Option, item: Any, grammar: lines.Grammar) -> l
     return [Word(option.name), word(plain(item))]
 
 
+def _rule(value: dict[str, Any]) -> dict[str, Any]:
+    """The rule without its family, which keepalived has from its addresses; ports as ranges."""
+    said = {name: item for name, item in value.items() if name != "family"}
+    if value.get("family") == "inet6" and not (said.get("from") or said.get("to")):
+        said["from"] = _EVERYTHING6
+    for name in ("sport", "dport"):
+        if said.get(name) is not None and "-" not in str(said[name]):
+            said[name] = f"{said[name]}-{said[name]}"
+    return said
+
+
 def _route(value: dict[str, Any]) -> list[Word]:
     """[TYPE] DESTINATION words... [nexthop words...]..."""
     kind = value.get("type")
     found = [Word(kind)] if kind not in (None, "unicast") else []
-    rest = {name: item for name, item in value.items() if name not in ("type", "to")}
-    found += [word(plain(value["to"])), *_words(VIRTUAL_ROUTE, rest)]
+    rest = {name: item for name, item in value.items() if name not in ("type", "to", "family")}
+    everything6 = value["to"] == DEFAULT and value.get("family") == "inet6"
+    found.append(word(_EVERYTHING6 if everything6 else plain(value["to"])))
+    found += _words(VIRTUAL_ROUTE, rest)
     hops = value.get("nexthop") or []
     for hop in [hops] if isinstance(hops, dict | str) else hops:
         said = lines.of_words(NEXTHOP, hop.split(), hop) if isinstance(hop, str) else hop

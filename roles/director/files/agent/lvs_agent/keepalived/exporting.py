@@ -22,12 +22,23 @@ from lvs_agent.schema import DOCUMENT, Option
 
 Values = dict[str, Any]
 
+# What others refer to: keepalived does not look ahead.
+_FIRST = (
+    "global_defs", "vrrp_scripts", "vrrp_track_files", "vrrp_track_processes", "bfd_instances",
+)  # fmt: skip
+# Durations that not every keepalived takes a fraction of.
+_WHOLE_SECONDS = "keepalived up to 2.3.1 takes whole seconds only"
+_WHOLE = {
+    ("vrrp_script", "interval"), ("vrrp_script", "timeout"), ("MISC_CHECK", "misc_timeout"),
+    ("global_defs", "smtp_connect_timeout"),
+}  # fmt: skip
+
 _NOWHERE = Position("", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """The statements, and what they do not say, one line each: PATH: why."""
+    """The statements, and what they do not say, or not to every keepalived: PATH: why."""
 
     statements: tuple[Statement, ...]
     lost: tuple[str, ...]
@@ -57,7 +68,7 @@ class Writer:
     def document(self) -> list[Statement]:
         """All statements, what others refer to first."""
         found: list[Statement] = []
-        for option in DOCUMENT.options:
+        for option in sorted(DOCUMENT.options, key=lambda one: one.name not in _FIRST):
             value = self._document.get(option.name)
             if option.name == "global_defs":
                 value = self._global_defs(value or {})
@@ -78,7 +89,7 @@ class Writer:
         if keyword == "virtual_server":
             return export_servers.virtual_servers(self, value, self._document)
         if keyword == "virtual_server_group":
-            return export_servers.groups(value)
+            return export_servers.groups(self, value)
         assert option.block is not None
         if keyword == "interface_up_down_delays":
             delays = [
@@ -119,6 +130,8 @@ class Writer:
                 continue
             try:
                 written = self._known(keyword, value, values, path)
+                if (place.name, keyword.name) in _WHOLE and not float(value).is_integer():
+                    self.lost.append(f"{path}.{option.name}: {value}: {_WHOLE_SECONDS}")
                 _writable(written, command=keyword.name in grammar().commands)
                 found += written
             except Unwritable as error:

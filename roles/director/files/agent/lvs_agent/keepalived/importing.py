@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lvs_agent import config
+from lvs_agent.config import ConfigError, ConfigRejected, Warning, from_document
 from lvs_agent.keepalived import completion
 from lvs_agent.keepalived.keywords import TOP
 from lvs_agent.keepalived.table import places
@@ -51,7 +51,7 @@ class Imported:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return None
 
-    def problem(self, finding: config.ConfigError | config.Warning) -> Problem:
+    def problem(self, finding: ConfigError | Warning) -> Problem:
         """An error or warning of the check, with its line."""
         where = self.position(finding.path)
         return Problem(position=where, path=finding.path, message=finding.message)
@@ -59,8 +59,8 @@ class Imported:
     def errors(self) -> tuple[Problem, ...]:
         """What our own check refuses of the document."""
         try:
-            config.from_document(self.document)
-        except config.ConfigRejected as rejected:
+            from_document(self.document)
+        except ConfigRejected as rejected:
             return tuple(self.problem(error) for error in rejected.errors)
         return ()
 

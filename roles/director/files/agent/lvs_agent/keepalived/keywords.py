@@ -91,6 +91,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
 # What an old host block of SMTP_CHECK may say.
 HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port")
 
+_PORT = "without NAT its port is only where it is checked: packets keep theirs"
 _ALL_CHECKS = "becomes log_all_failures of every check"
 
 # Place -> keyword -> how it differs; these are read in a way of their own (`translate_special.py`).
@@ -110,8 +111,8 @@ SPECIAL: dict[str, dict[str, str]] = {
     },
     "vrrp_instance": {"use_vmac": ""},
     "virtual_server": {
-        "real_server": "",
-        "sorry_server": "",
+        "real_server": _PORT,
+        "sorry_server": "without a port it has the virtual server's, not 0",
         "sorry_server_lvs_method": "",
     },
     "HTTP_GET": {"virtualhost": "goes into every url that has none"},
@@ -165,6 +166,8 @@ DIFFERENT: dict[tuple[str, str], str] = {
     ("*", "lvs_notify_fifo"): "belongs to the agent's own user and group",
     ("*", "max_hops"): "of one hop only, as RFC 5881 wants by default",
     ("*", "payload"): "without it the datagram is empty, not random",
+    ("virtual_server", "smtp_alert"): "is on by default for the quorum too, in keepalived for real"
+    " servers only",
     ("virtual_server", "delay_before_retry"): "is 1 s by default here, also for HTTP_GET and"
     " SSL_GET (3 s) and DNS_CHECK (delay_loop); imported checks say theirs",
     ("virtual_server", "retry"): "is 1 by default here, also for DNS_CHECK (3) and MISC_CHECK (0);"

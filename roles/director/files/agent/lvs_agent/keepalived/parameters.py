@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 
 from lvs_agent.keepalived import limits
+from lvs_agent.keepalived.comments import BLANK
 from lvs_agent.keepalived.grammar import Host
 from lvs_agent.keepalived.notes import Notes
-from lvs_agent.keepalived.text import BLANK
 from lvs_agent.keepalived.tree import Position, Unreadable
 
 _DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)", re.DOTALL)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A keepalived.conf, and all that it includes, as a tree of statements.
 
-Owns nothing but the order of the steps: `text` (lines), `reader` (pieces, everything expanded),
-`blocks` (the tree).
+Owns nothing but the order of the steps: `text` (lines without comments), `reader` (pieces,
+everything expanded), `blocks` (the tree).
 """
 
 from __future__ import annotations

@@ -13,13 +13,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lvs_agent.keepalived import includes, limits
+from lvs_agent.keepalived import limits
+from lvs_agent.keepalived.comments import BLANK, SPACE, decomment
 from lvs_agent.keepalived.grammar import Files, Host
-from lvs_agent.keepalived.includes import Check
+from lvs_agent.keepalived.includes import check_level, include
 from lvs_agent.keepalived.notes import Notes
+from lvs_agent.keepalived.open_files import OpenFiles
 from lvs_agent.keepalived.parameters import Definition, Parameters
 from lvs_agent.keepalived.repetition import Malformed, Repetition, is_repetition, repetition
-from lvs_agent.keepalived.text import BLANK, SPACE, Line, decomment, lines
+from lvs_agent.keepalived.text import Line
 from lvs_agent.keepalived.tree import Position, Unreadable
 
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)", re.DOTALL)
@@ -27,9 +29,9 @@ _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)", re.DOTALL)
 _BRACE = re.compile(r'"[^"]*(?:"|$)|\$\{[A-Za-z_][A-Za-z0-9_ ]*\}|([{}])')
 
 
-@dataclass(slots=True)  # not frozen, as `Line` is not
+@dataclass(slots=True)
 class Piece:
-    """A brace, or a statement's text without braces.
+    """A brace, or a statement's text without braces; not frozen, for the same reason as `Line`.
 
     `indent` is the column where its line begins; None if it is not the first on a line of a file.
     """
@@ -38,17 +40,6 @@ class Piece:
     position: Position
     raw: str
     indent: int | None
-
-
-@dataclass(slots=True)
-class _File:
-    """A file while it is read, with the patterns' further files, which come after it."""
-
-    path: str
-    lines: Iterator[Line]
-    waiting: list[str]
-    check: Check  # include_check as it was before, and is again after it
-    demanded: Check
 
 
 @dataclass(slots=True)
@@ -68,26 +59,25 @@ class Reader:
     host: Host
     notes: Notes
     _parameters: Parameters = field(init=False)
-    _open: list[_File] = field(default_factory=list)
+    _files: OpenFiles = field(init=False)
     _repetitions: list[Repetition] = field(default_factory=list)
     _expansions: list[_Expansion] = field(default_factory=list)
     _rest: str = ""
     _defining: Definition | None = None
-    _check: Check = Check.NONE
     # The line of a file from which everything comes that is not a line of a file itself.
     _line: Line = field(default_factory=lambda: Line("", "", 0, Position("", 1)))
     _fresh: bool = False
-    _bytes: int = 0
     _lines: int = 0
-    _opened: int = 0
-    _conditions: set[str] = field(default_factory=set)
+    # The config ids that lines are for, each with the first of them.
+    _conditions: dict[str, Position] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._parameters = Parameters(self.host, self.notes)
+        self._files = OpenFiles(self.files, self.notes)
 
     def pieces(self, path: str) -> Iterator[Piece]:
         """Everything that the file says."""
-        self._open.append(_File(path, iter(()), [path], Check.NONE, Check.READABLE))
+        self._files.open(path)
         while (text := self._next()) is not None:
             if self._defining:
                 self._continue_definition(text)
@@ -109,6 +99,7 @@ class Reader:
                 self._line.raw,
                 self._line.indent if self._fresh else None,
             )
+        self._note_conditions()
 
     def _next(self) -> str | None:
         """The next text to look at, "" for an empty line; None at the end."""
@@ -144,48 +135,12 @@ class Reader:
         return current.text
 
     def _next_of_file(self) -> str | None:
-        while self._open:
-            file = self._open[-1]
-            line = next(file.lines, None)
-            if line is not None:
-                self._line, self._fresh = line, True
-                # An empty line ends a definition, one with a comment or blanks only does not.
-                if self._defining and not line.text and line.raw:
-                    continue
+        while line := self._files.next(self._line.position):
+            self._line, self._fresh = line, True
+            # An empty line ends a definition, one with a comment or blanks only does not.
+            if not (self._defining and not line.text and line.raw):
                 return line.text
-            self._check = file.check
-            if file.waiting:
-                self._open_next(file)
-            else:
-                self._open.pop()
         return None
-
-    def _open_next(self, file: _File) -> None:
-        path = file.waiting.pop(0)
-        self._opened += 1
-        position = self._line.position if self._line.position.path else None
-        if self._opened > limits.FILES:
-            raise Unreadable(position, f"more than {limits.FILES} files are included")
-        if any(path == other.path for other in self._open[:-1]):
-            raise Unreadable(position, f"{path} includes itself")
-        if len(self._open) > limits.INCLUDE_DEPTH:
-            raise Unreadable(position, f"files include each other {limits.INCLUDE_DEPTH} deep")
-        left = limits.BYTES - self._bytes
-        try:
-            data = self.files.read(path, left + 1)
-        except OSError as error:
-            message = f"{path}: {error.strerror or error}"
-            if Check.READABLE in file.demanded or position is None:
-                raise Unreadable(position, message) from None
-            self.notes.add(position, f"{message}; left out")
-            return
-        if len(data) > left:
-            raise Unreadable(
-                Position(path, 1), f"with it there are more than {limits.BYTES} bytes to read"
-            )
-        self._bytes += len(data)
-        file.path = path
-        file.lines = lines(path, data, self.notes)
 
     def _continue_definition(self, text: str) -> None:
         definition = self._defining
@@ -230,15 +185,20 @@ class Reader:
             self.notes.add(self._line.position, f"a condition without a line behind it: {text}")
             return ""
         reversed_, wanted, rest = found.groups()
+        self._conditions.setdefault(wanted, self._line.position)
+        return rest if (self.host.config_id != wanted) == bool(reversed_) else ""
+
+    def _note_conditions(self) -> None:
+        """Say that no line is for this host: as likely as not the config id is another one's."""
         given = self.host.config_id
-        if given is None and wanted not in self._conditions:
-            self._conditions.add(wanted)
-            self.notes.add(
-                self._line.position,
-                f"lines for the config id {wanted} only: none was given",
-                f"read the file with the config id {wanted}, if it is this host's",
-            )
-        return rest if (given != wanted) == bool(reversed_) else ""
+        if not self._conditions or given in self._conditions:
+            return
+        ids = ", ".join(one or '""' for one in self._conditions)
+        self.notes.add(
+            next(iter(self._conditions.values())),
+            f"lines are for one config id only ({ids}), and "
+            + ("none was given" if given is None else f"not for {given}"),
+        )
 
     def _begin_repetition(self, text: str) -> None:
         position, directory = self._line.position, self._directory()
@@ -264,33 +224,15 @@ class Reader:
             self._expansions.append(_Expansion(several, len(self._repetitions)))
 
     def _include(self, text: str) -> bool:
-        wanted = includes.include(text)
-        if not wanted:
-            return False
-        position, pattern = self._line.position, wanted.pattern
-        if len(pattern) > 1 and pattern[0] in "\"'" and pattern[-1] == pattern[0]:
-            self.notes.add(
-                position, "keepalived takes the quotes as part of the file's name; ignored here"
-            )
-            pattern = pattern[1:-1]
-        check = wanted.check | self._check
-        try:
-            found = includes.find(self.files, self._directory(), pattern)
-        except ValueError as error:
-            raise Unreadable(position, str(error)) from None
-        if found.missing:
-            message = f"no such file: {', '.join(found.missing)}"
-            if found.failed in check:
-                raise Unreadable(position, f"{message}; {text.split(None, 1)[0]} demands it")
-            self.notes.add(position, f"{message}; nothing is included")
-        if found.paths:
-            self._open.append(_File("", iter(()), list(found.paths), self._check, check))
-        return True
+        wanted = include(text)
+        if wanted:
+            self._files.include(wanted, self._directory(), self._line.position)
+        return bool(wanted)
 
     def _include_check(self, text: str) -> None:
         keyword, *words = text.split()
         if keyword == "include_check":
-            self._check = includes.check_level(self._check, words)
+            self._files.check = check_level(self._files.check, words)
 
     def _directory(self) -> str:
         return posixpath.dirname(self._line.position.path) or "."

@@ -69,8 +69,7 @@ class _Repair:
         if not has_block and self._lacks_opening(number, piece):
             self.notes.add(
                 piece.position,
-                f"there is no {{ behind {_name(piece)}: a block begins nevertheless",
-                "add { at the end of the line",
+                f"there is no {{ behind {_name(piece)}; a block begins nevertheless: add it",
             )
             self.unopened -= 1
             yield _brace("{", piece)
@@ -111,7 +110,7 @@ class _Repair:
 
     def _ignored(self, piece: Piece) -> None:
         self.unopened -= 1
-        self.notes.add(piece.position, "a } that closes nothing is ignored", "remove it")
+        self.notes.add(piece.position, "a } that closes nothing is ignored: remove it")
 
     def _close(self, keep: int, at: Piece, *, end: bool = False) -> Iterator[Piece]:
         """Close all blocks but `keep`, before `at`, or behind it if it is the section's `end`."""
@@ -123,8 +122,8 @@ class _Repair:
             self.last = None
             self.notes.add(
                 block.opener.position,
-                f"the block of {_name(block.opener)} is not closed; it is taken to end {before}",
-                f"add }} {'behind' if end else 'before'} line {line}",
+                f"the block of {_name(block.opener)} is not closed; it is taken to end {before}: "
+                "add } there",
             )
             yield _brace("}", at)
 

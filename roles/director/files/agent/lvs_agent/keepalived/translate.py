@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lvs_agent.config import lines, walk
-from lvs_agent.keepalived import translate_values
+from lvs_agent.keepalived import export_values, translate_values
 from lvs_agent.keepalived.table import Form, Keyword, Place, places
 from lvs_agent.keepalived.translate_values import Refused
 from lvs_agent.keepalived.tree import Notice, Position, Statement
-from lvs_agent.schema import Kind, Option
+from lvs_agent.schema import VIRTUAL_ROUTE, VIRTUAL_RULE, Kind, Option
 
 Values = dict[str, Any]
 
+# Each takes a millisecond; a file with so many mistakes is no configuration.
+_SUGGESTIONS_LIMIT = 100
 # As many words as a line may lose one after the other.
 _LINE_WORDS_LIMIT = 64
 
@@ -47,6 +49,8 @@ class Translator:
     noted: list[Noted] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     commands: list[Position] = field(default_factory=list)
+    suggestions: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _order: dict[str, int] = field(default_factory=dict)
 
     def note(
         self, path: str, where: Statement | Position, message: str, suggestion: str | None = None
@@ -54,6 +58,17 @@ class Translator:
         """A notice about the block at `path`."""
         position = where.position if isinstance(where, Statement) else where
         self.noted.append(Noted(path, Notice(position, message, suggestion)))
+
+    def not_yet(self, document: Values, section: str, name: str, use: str) -> str | None:
+        """Why `name` of `section` means nothing at the path `use`; None if it does. keepalived does
+        not look ahead."""
+        if name not in document.get(section, {}):
+            return "nothing is called so"
+        if not self._order:
+            self._order.update({path: number for number, path in enumerate(self.positions)})
+        if self._order[f"{section}.{name}"] > self._order[use]:
+            return "it is defined further down, where keepalived does not look"
+        return None
 
     def block(
         self,
@@ -90,11 +105,20 @@ class Translator:
         what = "block" if statement.block is not None else "keyword"
         where = place.name if path else "the file"
         elsewhere = [name for name, other in places().items() if word in other.keywords]
-        close = [] if elsewhere else _close(word, place)
+        close = None if elsewhere else self._close(word, place)
         message = f"{word} is not a {what} of {where}: it has no effect, in keepalived neither"
         if elsewhere:
             message += f"; it belongs into {elsewhere[0]}"
-        self.note(path, statement, message, close[0] if close else None)
+        self.note(path, statement, message, close)
+
+    def _close(self, word: str, place: Place) -> str | None:
+        """The keyword of `place` that `word` is nearest to."""
+        key = place.name, word
+        if key not in self.suggestions and len(self.suggestions) < _SUGGESTIONS_LIMIT:
+            same = [name for name in place.keywords if name.lower() == word.lower()]
+            near = same or difflib.get_close_matches(word, list(place.keywords), n=1, cutoff=0.7)
+            self.suggestions[key] = near[0] if near else None
+        return self.suggestions.get(key)
 
     def _known(self, keyword: Keyword, statement: Statement, values: Values, path: str) -> None:
         option = keyword.option
@@ -213,6 +237,11 @@ class Translator:
         found: list[str | Values] = []
         for one in statement.block:
             here = f"{path}[{before + len(found)}]"
+            if option.maximum is not None and before + len(found) > option.maximum:
+                # More than are allowed, which is an error: what they say is of no interest.
+                found.append(" ".join(word.text for word in one.words))
+                self.positions[here] = one.position
+                continue
             line = self.line(option, [word.text for word in one.words], one, here)
             if line is not None:
                 found.append(line)
@@ -238,13 +267,13 @@ class Translator:
             try:
                 value = lines.of_words(block, words, shown)
                 break
-            except lines.LineError as error:
-                if error.unknown is None or error.unknown not in words:
-                    self.note(path, statement, f"{error}; the line is left out")
-                    return None
+            except lines.UnknownWordError as error:
                 words = list(words)
-                words.remove(error.unknown)
-                unknown.append(error.unknown)
+                words.remove(error.word)
+                unknown.append(error.word)
+            except lines.LineError as error:
+                self.note(path, statement, f"{error}; the line is left out")
+                return None
         else:
             self.note(path, statement, f"cannot be read: {shown}; the line is left out")
             return None
@@ -256,17 +285,12 @@ class Translator:
         if problems:
             self.note(path, statement, f"{shown!r}: {'; '.join(problems)}; the line is left out")
             return None
-        text = " ".join(words)
-        return text if not _needs_mapping(block, words, value) else value
+        if block in (VIRTUAL_ROUTE, VIRTUAL_RULE):
+            return " ".join(word.text for word in export_values.line(block, value))
+        return value if _needs_mapping(block, words, value) else " ".join(words)
 
 
 def _needs_mapping(block: Any, words: list[str], value: Values) -> bool:
     """Whether the one-line form would be read as something else: a name with a blank in it."""
     text = " ".join(words)
     return text.split() != words or lines.of_words(block, text.split(), text) != value
-
-
-def _close(word: str, place: Place) -> list[str]:
-    """The keyword of `place` that `word` is nearest to."""
-    same = [name for name in place.keywords if name.lower() == word.lower()]
-    return same or difflib.get_close_matches(word, list(place.keywords), n=1, cutoff=0.7)

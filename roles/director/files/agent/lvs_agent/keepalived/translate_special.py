@@ -27,6 +27,9 @@ LOG_ALL_FAILURES = "checker_log_all_failures"
 SSL = "SSL"
 SORRY_METHOD = "sorry_server_lvs_method"
 DYNAMIC = "dynamic"
+METHOD = "method"
+SORRY_METHOD_FIRST = "sorry_method"
+CHECKED_PORT = "checked_port"
 
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 _SYNC_WORDS = ("inst", "id", "maxlen", "port", "ttl", "group")
@@ -82,7 +85,11 @@ def _virtual_server(
     here = f"virtual_servers.{name}"
     translator.positions[here] = statement.position
     section[name] = head
+    # Their statements may come behind those that depend on them.
+    head[METHOD] = _method(statement.block, ("lb_kind", "lvs_method"), "NAT")
+    head[SORRY_METHOD_FIRST] = _method(statement.block, (SORRY_METHOD,), head[METHOD])
     translator.block(places()["virtual_server"], statement.block, here, head)
+    del head[METHOD], head[SORRY_METHOD_FIRST]
 
 
 def _virtual_head(block: Block, words: list[str]) -> Values:
@@ -107,19 +114,37 @@ def _said_protocol(statements: tuple[Statement, ...]) -> str | None:
     return known[-1] if known else None
 
 
-def _with_port(head: Values, server: Values) -> Values:
-    """`head` with the virtual server's port, if it names none itself."""
-    return {"ip": head["ip"], "port": server["port"]} | head if "port" in server else head
+def _method(statements: tuple[Statement, ...], keywords: tuple[str, ...], usual: str) -> str:
+    """NAT, DR or TUN: the last that one of `keywords` says in the block, else `usual`."""
+    said = [
+        one.words[1].text
+        for one in statements
+        if one.words[0].text in keywords and len(one.words) > 1
+    ]
+    known = [one for one in said if one in ("NAT", "DR", "TUN")]
+    return known[-1] if known else usual
+
+
+def _with_port(server: Values, head: Values, method: str) -> Values:
+    """A server's address with its port. DR and TUN leave the packet's port as it is, whatever port
+    the server is said to have: that one is where it is checked (CHECKED_PORT)."""
+    usual = {"port": server["port"]} if "port" in server else {}
+    if method == "NAT" or head.get("port") == usual.get("port"):
+        return {"ip": head["ip"]} | usual | head
+    found = {"ip": head["ip"]} | usual
+    return found | ({CHECKED_PORT: head["port"]} if "port" in head else {})
 
 
 def _real_server(translator: Translator, statement: Statement, server: Values, path: str) -> None:
     place = places()["real_server"]
     assert place.block is not None
     try:
-        head = _with_port(_server_head(place.block, _texts(statement)), server)
+        head = _server_head(place.block, _texts(statement))
     except Refused as refused:
         translator.note(path, statement, f"real_server {refused}; it is left out")
         return
+    inside = statement.block or ()
+    head = _with_port(server, head, _method(inside, ("lvs_method",), server[METHOD]))
     section = server.setdefault("real_servers", {})
     name = names.endpoint(head["ip"], str(head["port"]) if "port" in head else None)
     if name in section:
@@ -129,7 +154,13 @@ def _real_server(translator: Translator, statement: Statement, server: Values, p
         return
     here = f"{path}.real_servers.{name}"
     translator.positions[here] = statement.position
-    section[name] = head | translator.block(place, statement.block or (), here)
+    section[name] = head
+    translator.block(place, inside, here, head)
+    if CHECKED_PORT in head:
+        message = (
+            f"without NAT the port stays as it is: {head[CHECKED_PORT]} is only where checks go"
+        )
+        translator.note(here, statement, message)
 
 
 def _sorry_server(translator: Translator, statement: Statement, server: Values, path: str) -> None:
@@ -138,7 +169,9 @@ def _sorry_server(translator: Translator, statement: Statement, server: Values, 
     translator.positions[f"{path}.sorry_server"] = statement.position
     try:
         head = _server_head(option.block, _texts(statement))
-        server["sorry_server"] = _with_port(head, server)
+        head = _with_port(server, head, server[SORRY_METHOD_FIRST])
+        head.pop(CHECKED_PORT, None)  # nobody checks it
+        server["sorry_server"] = head
     except Refused as refused:
         translator.note(path, statement, f"sorry_server {refused}; it is left out")
 

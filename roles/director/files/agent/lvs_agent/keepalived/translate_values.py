@@ -52,6 +52,8 @@ def _value(option: Option, words: Words) -> dict[str, Any]:
     if option.true_means is not None and len(words) == 1:
         return {option.name: option.true_means}
     text = _first(words)
+    if option.true_means is not None and text == "0":
+        raise Refused("must be at least 1")  # only its absence means none
     if option.kind is Kind.CHOICE:
         text = next((one for one in option.choices if one.lower() == text.lower()), text)
         if option.name == "http_protocol" and text.lower() == "1.0c":

@@ -44,7 +44,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that is not as it should be, and was read nevertheless."""
+    """Something that is not as it should be, and was read nevertheless.
+
+    `suggestion`: the word that was probably meant in place of one that `message` names.
+    """
 
     position: Position
     message: str
@@ -52,13 +55,9 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """The message with the suggestion: another word for the one that stands there, or what to
-        do, in several."""
-        if not self.suggestion:
-            return self.message
-        if " " in self.suggestion:
-            return f"{self.message}; {self.suggestion}"
-        return f"{self.message}; did you mean {self.suggestion}?"
+        """The message with the suggestion."""
+        hint = f"; did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{self.message}{hint}"
 
 
 @dataclass(frozen=True, slots=True)

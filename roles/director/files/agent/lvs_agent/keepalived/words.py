@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 
-from lvs_agent.keepalived.text import FOREIGN_BLANKS, open_quote
+from lvs_agent.keepalived.comments import open_quote
+from lvs_agent.keepalived.text import FOREIGN_BLANKS
 from lvs_agent.keepalived.tree import Word
 
 _PLAIN = re.compile(r'"([^"]*)("?)|[^ \t\f\n\r\v"]+')
@@ -35,6 +36,7 @@ _ESCAPES = {
     "v": "\v",
 }
 _HIDDEN = re.compile(r'["$\x01-\x1f\x7f]')
+_IMPOSSIBLE = re.compile(r'["\x00-\x08\x0a-\x1f\x7f]')
 _NEEDS_QUOTES = re.compile(rf"[\s{FOREIGN_BLANKS}#!{{}}'\"]|^//|^$|\\$")
 # A reference that keepalived knows without a definition is replaced even in quotes.
 _PREDEFINED = re.compile(r"\$\{?_(?:PWD|INSTANCE|RANDOM|ENV|HASH|BANG)\b")
@@ -48,7 +50,9 @@ class Unwritable(ValueError):
 def first_word(text: str) -> str:
     """The keyword of a line that has one, cheaply."""
     found = _PLAIN.search(text)
-    return (found[1] or found[0]) if found else ""
+    if not found:
+        return ""
+    return found[0] if found[1] is None else found[1]
 
 
 def split(text: str) -> tuple[tuple[Word, ...], str | None]:
@@ -119,8 +123,8 @@ def join(words: tuple[Word, ...], *, command: bool) -> str:
 
 def _plain_word(word: Word) -> str:
     text = word.text
-    if '"' in text or "\n" in text or "\0" in text:
-        raise Unwritable(f"{text!r}: no quote, line end or NUL can be written here")
+    if _IMPOSSIBLE.search(text):
+        raise Unwritable(f"{text!r}: no quote and no control character can be written here")
     if text.endswith("\\"):
         raise Unwritable(f"{text!r}: no backslash can be written at the end of a word here")
     if _PREDEFINED.search(text):
