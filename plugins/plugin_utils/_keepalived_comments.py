@@ -36,9 +36,12 @@ def comments(made: Made, read: Mapping[str, Read]) -> Comments:
     one comment."""
     found = Comments()
     placed: dict[tuple[str, str], dict[str, Read]] = {}
+    saying = [(one.path, one.message) for each in read.values() for one in _lines(each, once=True)]
     for director, each in read.items():
         for one in _lines(each):
-            holder, path = place(made, director, made.paths[director].now(one.path))
+            everybody = saying.count((one.path, one.message)) == len(read)
+            path = made.paths[director].now(one.path)
+            holder, path = place(made, director, path, everybody=everybody)
             here = placed.setdefault((holder, path), {})
             here[director] = _with(here.get(director), one)
     for (holder, path), each in placed.items():
@@ -66,10 +69,11 @@ def told(director: str, one: Line) -> str:
     return f"{_where({(director, one.file): [one.line]})}: {one.message}"
 
 
-def _lines(each: Read) -> list[Line]:
-    """Notices, and after them errors, which are called so."""
+def _lines(each: Read, *, once: bool = False) -> list[Line]:
+    """Notices, and after them errors, which are called so; with `once` one of each at a place."""
     errors = [replace(one, message=f"ERROR: {one.message}") for one in each.errors]
-    return [*sorted(each.notices, key=lambda one: (one.file, one.line)), *errors]
+    found = [*sorted(each.notices, key=lambda one: (one.file, one.line)), *errors]
+    return list({(one.path, one.message): one for one in found}.values()) if once else found
 
 
 def _with(read: Read | None, one: Line) -> Read:
@@ -77,11 +81,13 @@ def _with(read: Read | None, one: Line) -> Read:
     return Read(document={}, notices=(*before, one))
 
 
-def place(made: Made, director: str, path: str) -> tuple[str, str]:
-    """Whose variables have what is at `path` of the director's document, and where."""
+def place(made: Made, director: str, path: str, *, everybody: bool) -> tuple[str, str]:
+    """Whose variables have what is at `path` of the director's document, and where. If both have,
+    what is said of every director belongs to all."""
     own = made.own[director].get("host", {})
     mine, theirs = _locate.matched(own, path), _locate.matched(made.shared, path)
-    if mine > theirs or (mine and _is_taken_away(own, path)):
+    both = mine and (_is_taken_away(own, path) or (mine == theirs and not everybody))
+    if mine > theirs or both:
         return director, f"{_HOST}.{path}"
     return SHARED, f"{_cluster.PREFIX}{path}" if theirs else ""
 

@@ -16,7 +16,8 @@ SCALARS = (
     | st.floats(0, 1e6)
     | st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12)
     | st.sampled_from(
-        ["on", "no", "Null", "~", "1.5", "0x10", "12:30", "a: b", "- x", "fe80::1", "#x", "'", '"',
+        ["on", "no", "Null", "~", "1.5", "0x10", "12:30", "a: b", "- x", "fe80::1", "fe80::",
+         "1::", "1::/8", "2001:10:20", "1::2:30 dev eth0", "::1", "#x", "'", '"',
          "192.0.2.1/24 brd + dev eth0", "%", "a #b", "", " a", "a ", "=", "1_0", "2001-01-01",
          "{{ x }}", "a{%"]
     )
@@ -112,7 +113,7 @@ vrrp_instances:
     virtual_ipaddress:
       - 192.0.2.9/24 dev eth0 label eth0:0
       # Three.
-      - "fe80::1"
+      - fe80::1
     unicast_peer:
       - address: 192.0.2.2
         min_ttl: 3

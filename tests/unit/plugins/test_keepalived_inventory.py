@@ -139,6 +139,25 @@ def test_directors_that_disagree_are_told_and_both_keep_what_they_say(tmp_path: 
     assert own["authentication"] == {"auth_pass": "zrs77zrs"}
 
 
+def test_the_addresses_of_a_host_are_its_own_but_not_the_virtual_ones() -> None:
+    at = {"eno16777736": ["172.16.1.9/16", "172.16.1.99/32"], "eth1": ["10.0.0.9/24"]}
+    found = imported(COPIES / "single", addresses={"drct1": at, "drct2": {}})
+    first, second = (found.written.variables[name] for name in ("drct1", "drct2"))
+    assert first["lvs_address"] == "172.16.1.9"
+    assert first["lvs_interfaces"] == {"eno16777736": ["172.16.1.9/16"], "eth1": ["10.0.0.9/24"]}
+    assert "lvs_address" not in second
+    assert "# lvs_address: 192.0.2.11" in found.files["host_vars/drct2.yml"]
+
+
+def test_what_only_one_director_says_is_in_its_own_variables(tmp_path: Path) -> None:
+    text = (COPIES / "single" / "drct2.conf").read_text()
+    (tmp_path / "a.conf").write_text(text)
+    (tmp_path / "b.conf").write_text(text.replace("priority 90", "priority 80\n preempt_delya 5"))
+    found = imported(tmp_path)
+    assert "preempt_delya" in found.files["host_vars/b.yml"]
+    assert "preempt_delya" not in found.files["group_vars/lvs_directors/main.yml"]
+
+
 def test_what_looks_like_a_template_is_none(tmp_path: Path) -> None:
     text = (COPIES / "single" / "drct2.conf").read_text()
     script = 'vrrp_script s {\n script "/bin/echo {{ 7 * 7 }}"\n}\n'

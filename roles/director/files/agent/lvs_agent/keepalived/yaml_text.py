@@ -21,10 +21,11 @@ _WIDTH = 100
 # Words that no YAML 1.1 reader takes for anything but themselves.
 _PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.@+=-]*(?: [A-Za-z0-9/_.@+=-]+)*")
 _OTHER_TYPES = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|\.nan|[-+]?\.inf|=|<<")
-# An IPv4 address or prefix, alone or with words behind it, is no number either; the words may have
-# a colon within them, as labels do.
+# An address or prefix, alone or with words behind it, is no number either (`1:30` would be one;
+# with `::` it is none); the words may have a colon within them, as labels do.
 _ADDRESS = re.compile(
-    r"\d+\.\d+\.\d+\.\d+(?:/\d+)?(?: [A-Za-z0-9/_.@+=-]+(?::[A-Za-z0-9/_.@+=-]+)*)*"
+    r"(?:\d+\.\d+\.\d+\.\d+|[0-9a-f][0-9a-f:]*::(?:[0-9a-f:.]*[0-9a-f])?)(?:/\d+)?(?<!:)"
+    r"(?: [A-Za-z0-9/_.@+=-]+(?::[A-Za-z0-9/_.@+=-]+)*)*"
 )
 # What begins a template, a statement or a comment of Jinja's.
 _TEMPLATE = re.compile(r"\{[{%#]")
