@@ -297,5 +297,3 @@ def test_persistence_is_in_the_table_of_its_variant(lab: Lab, cluster: Cluster) 
     cluster.apply("lvs_dr_persistent")
     cluster.wait("the persistent service", lambda: everywhere(cluster, f"{SERVICE} -p 5", RS1, RS2))
     assert len(set(answers(lab, 6))) == 1
-    cluster.apply("lvs_dr")
-    cluster.wait("the plain service", lambda: everywhere(cluster, SERVICE, RS1, RS2))

@@ -43,7 +43,9 @@ class Job:
         argv.append("--property=TimeoutStopSec=5s")
         for stream in ("StandardOutput", "StandardError"):
             argv.append(f"--property={stream}=append:{job.output_path}")
-        ssh.run(host, [*argv, "/bin/sh", "-c", text], timeout_s=_COMMAND_TIMEOUT_S)
+        # systemd makes the file a moment after this returns: there is to be something to read.
+        script = f": > {job.output_path}; {shlex.join([*argv, '/bin/sh', '-c', text])}"
+        ssh.run(host, script, timeout_s=_COMMAND_TIMEOUT_S)
         return job
 
     def output(self) -> str:

@@ -119,9 +119,10 @@ def _one_family(path: str, instance: Values, translator: Translator) -> None:
 def _versions(document: Values, global_defs: Values) -> None:
     """The checksum of version 3 over IPv4, whose default differs."""
     instances = document.get("vrrp_instances", {}).values()
-    said = "v3_checksum_as_v2" in global_defs
-    if not said and any(version(one, global_defs) == 3 and family(one) == 4 for one in instances):
-        global_defs["v3_checksum_as_v2"] = False
+    if any(version(one, global_defs) == 3 and family(one) == 4 for one in instances):
+        global_defs.setdefault("v3_checksum_as_v2", False)
+    else:
+        global_defs.pop("v3_checksum_as_v2", None)  # of nothing
 
 
 def _mail(global_defs: Values, translator: Translator) -> None:

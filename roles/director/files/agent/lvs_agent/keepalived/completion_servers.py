@@ -10,13 +10,8 @@ from typing import Any
 
 from lvs_agent.config.derive import CHECK_SECTIONS
 from lvs_agent.keepalived.translate import Translator
-from lvs_agent.keepalived.translate_special import (
-    CHECKED_PORT,
-    DYNAMIC,
-    LOG_ALL_FAILURES,
-    SORRY_METHOD,
-    SSL,
-)
+from lvs_agent.keepalived.translate_servers import CHECKED_PORT, SORRY_METHOD
+from lvs_agent.keepalived.translate_special import DYNAMIC, LOG_ALL_FAILURES, SSL
 from lvs_agent.schema import CHECK_NAMES
 
 Values = dict[str, Any]

@@ -80,9 +80,10 @@ class Writer:
     def _global_defs(self, said: Values) -> Values:
         instances = (self._document.get("vrrp_instances") or {}).values()
         third = [one for one in instances if version(one, said) == 3 and family(one) == 4]
-        if third and said.get("v3_checksum_as_v2") is None:
-            return {**said, "v3_checksum_as_v2": True}  # off where keepalived is told nothing
-        return said
+        checksum = said.get("v3_checksum_as_v2", True)
+        rest = {name: value for name, value in said.items() if name != "v3_checksum_as_v2"}
+        # Off where keepalived is told nothing, and keepalived 2.2.7 does not know the word.
+        return {**rest, "v3_checksum_as_v2": True} if third and checksum is not False else rest
 
     def _section(self, option: Option, value: Any) -> list[Statement]:
         keyword = SECTIONS.get(option.name, option.name)
