@@ -6,6 +6,7 @@ Owns the words and the places of the comments. Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +18,8 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster im
 # The variables of all directors; those of one are under its name.
 SHARED = ""
 SAME_ROUTER_ID = "All directors have this router_id, so that mails do not tell which one speaks."
+# Of those that the same is said of; who mends them finds the others by what stands there.
+_LINES = 10
 _HOST = f"{_cluster.PREFIX}host"
 
 
@@ -36,10 +39,12 @@ def comments(made: Made, read: Mapping[str, Read]) -> Comments:
     one comment."""
     found = Comments()
     placed: dict[tuple[str, str], dict[str, Read]] = {}
-    saying = [(one.path, one.message) for each in read.values() for one in _lines(each, once=True)]
+    saying = Counter(
+        (one.path, one.message) for each in read.values() for one in _lines(each, once=True)
+    )
     for director, each in read.items():
         for one in _lines(each):
-            everybody = saying.count((one.path, one.message)) == len(read)
+            everybody = saying[one.path, one.message] == len(read)
             path = made.paths[director].now(one.path)
             holder, path = place(made, director, path, everybody=everybody)
             here = placed.setdefault((holder, path), {})
@@ -109,7 +114,10 @@ def _where(lines: Mapping[tuple[str, str], list[int]]) -> str:
     """Of copies drct1.conf:12,30, drct2.conf:7; of hosts drct1, drct2: /etc/x.conf:12."""
     directors: dict[str, list[str]] = {}
     for (director, file), each in lines.items():
-        numbers = ",".join(map(str, sorted(set(each))))
+        unique = sorted(set(each))
+        numbers = ",".join(map(str, unique[:_LINES]))
+        if len(unique) > _LINES:
+            numbers += f" and {len(unique) - _LINES} more lines"
         at = f"{file}:{numbers}" if file else ""
         directors.setdefault(at, []).append(director)
     shown = []

@@ -38,6 +38,8 @@ def collected(files: Mapping[str, str]) -> _cluster.Cluster:
 
 def _collected(folder: str) -> _cluster.Cluster:
     loader = DataLoader()
+    # Else variables beside the operator's present directory would count.
+    loader.set_basedir(folder)
     manager = InventoryManager(loader=loader, sources=[folder])
     variables = VariableManager(loader=loader, inventory=manager)
     hostvars: dict[str, dict[str, Any]] = {}

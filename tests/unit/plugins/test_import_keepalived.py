@@ -67,13 +67,6 @@ def test_copies_become_an_inventory_that_the_check_accepts(operator: Operator) -
     assert checked.returncode == 0, checked.stdout
     assert "only drct1 has this instance" in checked.stderr + checked.stdout
 
-    hosts = operator.folder / "web/hosts.yml"
-    hosts.write_text("mine: {}\n")
-    again = operator.play("import_keepalived", *wanted)
-    assert again.returncode != 0
-    assert f"{hosts}: exists" in again.stdout + again.stderr
-    assert hosts.read_text() == "mine: {}\n"
-
 
 def test_files_are_fetched_from_a_director_with_what_they_include(operator: Operator) -> None:
     etc = operator.folder / "etc"

@@ -17,6 +17,7 @@ from ansible_collections.lvs.cluster.plugins.module_utils import (  # isort: ski
 )
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _keepalived  # isort: skip
 
+pytestmark = pytest.mark.usefixtures("at_once")
 HOST = _keepalived_files.Place()
 INSTANCE = "vrrp_instance V {\n interface eth0\n virtual_router_id 5\n}\n"
 

@@ -20,6 +20,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (  # isort: ski
     _keepalived_written,
 )
 
+pytestmark = pytest.mark.usefixtures("at_once")
 COPIES = Path(__file__).parent / "keepalived_copies"
 
 

@@ -25,9 +25,12 @@ Answer = dict[str, Any]
 
 def main() -> None:
     """Answer one question."""
-    question = json.load(sys.stdin)
-    answer = {"read": _read_all, "same": _same_all, "yaml": _yaml_all}[question["ask"]]
-    json.dump(answer(question["about"]), sys.stdout)
+    json.dump(answer(**json.load(sys.stdin)), sys.stdout)
+
+
+def answer(ask: str, about: dict[str, Any]) -> Answer:
+    """What is said of `about`: `ask` is read, same or yaml."""
+    return {"read": _read_all, "same": _same_all, "yaml": _yaml_all}[ask](about)
 
 
 def _read_all(files: dict[str, Any]) -> Answer:

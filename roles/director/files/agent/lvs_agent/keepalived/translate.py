@@ -263,7 +263,7 @@ class Translator:
         assert block is not None
         shown = " ".join(words)
         unknown: list[str] = []
-        for _ in range(_LINE_WORDS_LIMIT):
+        for __ in range(_LINE_WORDS_LIMIT):
             try:
                 value = lines.of_words(block, words, shown)
                 break

@@ -78,7 +78,7 @@ def _line(noted: object) -> tuple[str, int]:
 
 def read(source: str) -> KeepalivedSource:
     """The file that `name` named. Raises ConfigRejected if it cannot be read at all."""
-    config_id, _, path = source.removeprefix(KEEPALIVED).partition(":")
+    config_id, __, path = source.removeprefix(KEEPALIVED).partition(":")
     return read_file(path, config_id or None)
 
 
