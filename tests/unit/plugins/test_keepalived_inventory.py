@@ -16,6 +16,7 @@ from ansible_collections.lvs.cluster.plugins.action import cluster_check  # isor
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (  # isort: skip
     _keepalived,
     _keepalived_import,
+    _keepalived_inventory,
     _keepalived_sources,
     _keepalived_written,
 )
@@ -157,6 +158,39 @@ def test_what_only_one_director_says_is_in_its_own_variables(tmp_path: Path) -> 
     found = imported(tmp_path)
     assert "preempt_delya" in found.files["host_vars/b.yml"]
     assert "preempt_delya" not in found.files["group_vars/lvs_directors/main.yml"]
+
+
+def read_as(document: dict[str, Any], *errors: _keepalived.Line) -> dict[str, _keepalived.Read]:
+    return {"lb1": _keepalived.Read(document=document, errors=errors)}
+
+
+INSTANCE = {"interface": "eth0", "virtual_router_id": 5, "virtual_ipaddress": ["192.0.2.9/24"]}
+
+
+def test_what_the_agent_refuses_is_said_where_it_stands() -> None:
+    document = {"vrrp_instances": {"V": {**INSTANCE, "priority": 0}}}
+    path = "vrrp_instances.V.priority"
+    error = _keepalived.Line(path=path, file="lb1.conf", line=7, message="must be at least 1")
+    found = _keepalived_import.imported(read_as(document, error))
+    assert found.notices == ["lb1.conf:7: ERROR: must be at least 1"]
+    text = found.files["host_vars/lb1.yml"]
+    assert "      # lb1.conf:7: ERROR: must be at least 1\n      priority: 0\n" in text
+    assert any(path in one for one in refused(found))
+
+
+def test_an_inventory_that_would_not_say_the_same_is_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forgetful(made: Any, comments: Any) -> dict[str, Any]:
+        written = files(made, comments)
+        del written["host_vars/lb1.yml"]["document"]["lvs_host"]
+        return written
+
+    files = _keepalived_inventory.files
+    monkeypatch.setattr(_keepalived_inventory, "files", forgetful)
+    document = {"vrrp_instances": {"V": {**INSTANCE, "priority": 90}}}
+    with pytest.raises(_keepalived.Failed, match="would not give lb1 what"):
+        _keepalived_import.imported(read_as(document))
 
 
 def test_what_looks_like_a_template_is_none(tmp_path: Path) -> None:
