@@ -7,7 +7,7 @@ Owns the words and the places of the comments. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,22 +38,23 @@ def comments(made: Made, read: Mapping[str, Read]) -> Comments:
     """A comment for each notice, error and difference. The same that is said of several lines is
     one comment."""
     found = Comments()
-    placed: dict[tuple[str, str], dict[str, Read]] = {}
     saying = Counter(
         (one.path, one.message) for each in read.values() for one in _lines(each, once=True)
     )
+    placed: dict[tuple[str, str], list[tuple[str, Line]]] = {}
     for director, each in read.items():
         for one in _lines(each):
             everybody = saying[one.path, one.message] == len(read)
             path = made.paths[director].now(one.path)
-            holder, path = place(made, director, path, everybody=everybody)
-            here = placed.setdefault((holder, path), {})
-            here[director] = _with(here.get(director), one)
-    for (holder, path), each in placed.items():
-        for text in notices(each):
+            here = place(made, director, path, everybody=everybody)
+            placed.setdefault(here, []).append((director, one))
+    for (holder, path), some in placed.items():
+        for text in _grouped(some):
             found.add(holder, path, text)
     for one in made.differences:
-        found.add(one.director, f"{_HOST}.{one.path}", f"{one.message.capitalize()}.")
+        found.add(
+            one.director, f"{_HOST}.{one.path}", f"{one.message[:1].upper()}{one.message[1:]}."
+        )
     if len(made.own) > 1 and "router_id" in made.shared.get("global_defs", {}):
         found.add(SHARED, f"{_cluster.PREFIX}global_defs.router_id", SAME_ROUTER_ID)
     return found
@@ -61,17 +62,21 @@ def comments(made: Made, read: Mapping[str, Read]) -> Comments:
 
 def notices(read: Mapping[str, Read]) -> list[str]:
     """All that was noticed, file by file; what is said of several lines once."""
-    lines: dict[str, dict[tuple[str, str], list[int]]] = {}
-    for director, each in read.items():
-        for one in _lines(each):
-            where = lines.setdefault(one.message, {})
-            where.setdefault((director, one.file), []).append(one.line)
-    return [f"{_where(where)}: {message}" for message, where in lines.items()]
+    return _grouped((name, one) for name, each in read.items() for one in _lines(each))
 
 
 def told(director: str, one: Line) -> str:
     """A single notice."""
-    return f"{_where({(director, one.file): [one.line]})}: {one.message}"
+    return _grouped([(director, one)])[0]
+
+
+def _grouped(some: Iterable[tuple[str, Line]]) -> list[str]:
+    """Each message once, with all the lines that it is said of, by director."""
+    lines: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for director, one in some:
+        where = lines.setdefault(one.message, {})
+        where.setdefault((director, one.file), []).append(one.line)
+    return [f"{_where(where)}: {message}" for message, where in lines.items()]
 
 
 def _lines(each: Read, *, once: bool = False) -> list[Line]:
@@ -79,11 +84,6 @@ def _lines(each: Read, *, once: bool = False) -> list[Line]:
     errors = [replace(one, message=f"ERROR: {one.message}") for one in each.errors]
     found = [*sorted(each.notices, key=lambda one: (one.file, one.line)), *errors]
     return list({(one.path, one.message): one for one in found}.values()) if once else found
-
-
-def _with(read: Read | None, one: Line) -> Read:
-    before = read.notices if read else ()
-    return Read(document={}, notices=(*before, one))
 
 
 def place(made: Made, director: str, path: str, *, everybody: bool) -> tuple[str, str]:
