@@ -23,6 +23,9 @@ lvs-agent run --keepalived keepalived.conf  # run by it; a reload (SIGHUP) reads
 How the file itself is read, with its includes, conditions and variables:
 [keepalived-language.md](keepalived-language.md).
 
+From the files of all directors to one inventory, and from keepalived to the agent:
+[migrate.md](migrate.md).
+
 `import` is for one director, and writes nothing. Its output has a comment above each block for
 whatever is not taken over as it stands, with the line of the file; the same lines go to standard
 error. The file is read as the host with this name has it (lines with `@ID`); `--config-id` names

@@ -276,7 +276,7 @@ class Translator:
         if block is VIRTUAL_IPADDRESS:
             words = self._with_prefix(words, statement, path)
         unknown: list[str] = []
-        for _ in range(_LINE_WORDS_LIMIT):
+        for __ in range(_LINE_WORDS_LIMIT):
             try:
                 value = lines.of_words(block, words, shown)
                 break
