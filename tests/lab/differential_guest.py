@@ -52,7 +52,7 @@ LEAST_S = 4.5
 SETTLE_S = 60.0
 SAME_FOR_S = 2.0
 # Two that differ and have not changed for so long will not any more: a check that fails takes less.
-STUCK_S = 12.0
+STUCK_S = 20.0
 # A reload takes both less than that, and what it changed would be seen.
 RELOAD_S = 4.0
 STOP_S = 15.0

@@ -45,13 +45,17 @@ def host() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def results(host: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What became of every configuration, by its name."""
+def results(
+    host: Lab, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """What became of every configuration that a test is asked of, by its name."""
+    here = [item for item in request.session.items if item.path == request.path]
+    asked = [item.callspec.params["name"] for item in here if isinstance(item, pytest.Function)]
     folder = tmp_path_factory.mktemp("differential")
     certificate = Authority(folder).issue("www.example.com").rename(folder / "tls.pem")
     guests = (HERE / "differential_guest.py", HERE / "differential_far.py")
     unpack(host, HOST, TARGET, *guests, certificate, HERE / "differential")
-    files = " ".join(f"differential/{name}.conf" for name in CONFIGURATIONS)
+    files = " ".join(f"differential/{name}.conf" for name in asked)
     done = host.run(
         HOST,
         f"modprobe ip_vs && ln -sfn {TARGET}/differential {BESIDE} && cd {TARGET}"
