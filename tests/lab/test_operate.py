@@ -310,8 +310,8 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(
     def claimed(director: str) -> bool:
         return any(each["hold"] for each in cluster.status(director)["instances"])  # type: ignore[attr-defined]
 
-    # Killed while a director is being replaced, and followed by a run of somebody who thought better
-    # of it. Nobody takes back what the dead run claimed: that ends by itself.
+    # Killed while a director is being replaced; the next run is of somebody who thought better of
+    # it. Nobody takes back what the dead run claimed: that ends by itself.
     words = ("-e", SYNC, "-e", "director_claim_expires=40")
     begun = another.begin("lvs_dr", *words, name="lvs.cluster.upgrade")
     try:
