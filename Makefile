@@ -27,12 +27,16 @@ test: bootstrap lint
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
 
-.PHONY: test-molecule test-vagrant
+.PHONY: test-molecule test-vagrant test-differential
 test-molecule: bootstrap
 	$(BIN)/python -m pytest -m molecule tests/molecule
 
 test-vagrant: bootstrap
 	$(BIN)/python -m pytest -m molecule tests/molecule/test_vagrant.py
+
+# Each keepalived.conf of tests/lab/differential for keepalived and for the agent.
+test-differential: bootstrap
+	$(BIN)/python -m pytest -m differential tests/lab/test_differential.py
 
 lint:
 	$(BIN)/ruff check

@@ -36,7 +36,7 @@ FULL: dict[str, Any] = {
             ],
             "virtual_ipaddress": [
                 "10.0.0.9/24 brd + scope link no_track",
-                "10.0.0.10/24 dev eth0 label eth0:1",
+                "10.0.0.10/24 dev eth1 label eth1:1",
             ],
             "virtual_ipaddress_excluded": ["2001:db8::1/64 -nodad preferred_lft 5"],
             "virtual_routes": [

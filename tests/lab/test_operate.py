@@ -244,8 +244,11 @@ def test_no_room_for_a_release_leaves_all_as_it_was(
 def test_a_run_that_was_killed_is_made_good_by_the_next(
     lab: Lab, cluster: Cluster, another: Cluster, installed: str
 ) -> None:
-    # Killed while a director is being replaced. Nobody takes back what the dead run claimed: that
-    # ends by itself, and the next run, of somebody who thought better of it, waits for it.
+    def claimed(director: str) -> bool:
+        return any(each["hold"] for each in cluster.status(director)["instances"])  # type: ignore[attr-defined]
+
+    # Killed while a director is being replaced; the next run is of somebody who thought better of
+    # it. Nobody takes back what the dead run claimed: that ends by itself.
     words = ("-e", SYNC, "-e", "director_claim_expires=40")
     begun = another.begin("lvs_dr", *words, name="lvs.cluster.upgrade")
     try:
@@ -259,6 +262,9 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(
     again = cluster.playbook("lvs_dr", *words, name="lvs.cluster.upgrade")
     assert again.good, again.output
     assert {release(lab, name) for name in DIRECTORS} == {installed}
+    # The next run may have had nothing to wait for: the agent had not been restarted yet.
+    cluster.wait("the dead run's claim ends", lambda: not any(map(claimed, DIRECTORS)), 60)
+    cluster.wait("drct1 is master", lambda: cluster.holders(VIP) == ["drct1"], timeout_s=30)
     verified = cluster.playbook("lvs_dr", "-e", SYNC, name="lvs.cluster.verify")
     assert verified.good, verified.output
 

@@ -71,12 +71,12 @@ def planned() -> tuple[dict[str, Any], Plan, list[TrackerState]]:
         plain_use, turned_use = [f"{kind}0"], [f"{kind}1"]
         # The tracker's own weight and direction.
         plan.add(100 + 7 * FILE_SAYS if of_file else 80, **{use: plain_use})
-        plan.add(100 - 7 * FILE_SAYS if of_file else 100, **{use: turned_use})
+        plan.add(100 - 7 * FILE_SAYS if of_file else 120, **{use: turned_use})
         # Those of its use.
         lighter = [{"name": f"{kind}0", "weight": -3}]
         plan.add(100 - 3 * FILE_SAYS if of_file else 97, **{use: lighter})
-        around = [{"name": f"{kind}0", "weight": 4, "reverse": True}]
-        plan.add(100 - 4 * FILE_SAYS if of_file else 104, **{use: around})
+        around = [{"name": f"{kind}0", "weight": -4, "reverse": True}]
+        plan.add(100 + 4 * FILE_SAYS if of_file else 104, **{use: around})
         # In a sync group, and a member's own, which counts there only where it is told to.
         plan.add(100 + 7 * FILE_SAYS if of_file else 80, group={use: plain_use})
     member = {"track_script": ["script0"]}
@@ -84,7 +84,7 @@ def planned() -> tuple[dict[str, Any], Plan, list[TrackerState]]:
     plan.add(80, group={"sync_group_tracking_weight": True}, **member)
     down = {"name": "eth7", "weight": -11}
     plan.add(89, track_interface=[down])
-    plan.add(106, track_interface=[{"name": "eth7", "weight": 6, "reverse": True}])
+    plan.add(106, track_interface=[{"name": "eth7", "weight": -6, "reverse": True}])
     plan.add(89, group={"track_interface": [down]})
     plan.add(100)
     document |= {"vrrp_instances": plan.instances, "vrrp_sync_groups": plan.groups}

@@ -27,6 +27,7 @@ _TITLES = {
     "role": "Roles",
     "module": "Modules",
     "inventory": "Inventory plugins",
+    "lookup": "Lookup plugins",
     "filter": "Filters",
     "test": "Tests",
 }

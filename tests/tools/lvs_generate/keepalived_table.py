@@ -23,6 +23,9 @@ lvs-agent run --keepalived keepalived.conf  # run by it; a reload (SIGHUP) reads
 How the file itself is read, with its includes, conditions and variables:
 [keepalived-language.md](keepalived-language.md).
 
+From the files of all directors to one inventory, and from keepalived to the agent:
+[migrate.md](migrate.md).
+
 `import` is for one director, and writes nothing. Its output has a comment above each block for
 whatever is not taken over as it stands, with the line of the file; the same lines go to standard
 error. The file is read as the host with this name has it (lines with `@ID`); `--config-id` names
@@ -40,7 +43,8 @@ What is imported behaves as it did:
 - What keepalived corrects is corrected: `nopreempt` together with `state MASTER` is dropped, a
   virtual server without `protocol` is UDP, one without real servers is left out.
 - Where keepalived's default is another than ours, the imported document says keepalived's:
-  `lb_kind: NAT`, `v3_checksum_as_v2: false`, `enable_sni: false`, the `retry` and
+  `lb_kind: NAT`, `v3_checksum_as_v2: false`, `enable_sni: false`, `preferred_lft forever` of IPv6
+  addresses with a network, `vrrp.VRID` as the name of a VMAC of IPv6, too, the `retry` and
   `delay_before_retry` of checks.
 - Programs without a path are looked for on the host. Scripts run as the agent's own user, without
   privileges, unless `script_user` names one; a user and group behind a single command have no

@@ -55,7 +55,8 @@ def test_import_prints_the_inventory_with_a_comment_for_each_notice(
             }
         },
     }
-    assert f"  # {conf}:8: {NOTICE}\n  VI_1:\n" in printed.out
+    unwrapped = printed.out.replace("\n  #   ", " ")
+    assert f"  # {conf}:8: {NOTICE}\n  VI_1:\n" in unwrapped
     assert printed.err == f"warning: {conf}:8: {NOTICE}\n"
 
 

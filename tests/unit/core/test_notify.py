@@ -109,8 +109,8 @@ def test_faults_are_not_mailed_where_that_is_not_wanted() -> None:
 def test_sync_group_has_commands_of_its_own() -> None:
     news = GroupState(group="G", state="MASTER", previous="BACKUP", priority=150, reason="")
     told = Notifications(config()).told(news)
-    assert programs(told)[1] == ("/etc/lvs/notify", "GROUP", "G", "MASTER", "150")
-    assert lines(told) == ['GROUP "G" MASTER 150']
+    assert programs(told)[1] == ("/etc/lvs/notify", "GROUP", "G", "MASTER", "0")
+    assert lines(told) == ['GROUP "G" MASTER 0']
 
 
 def test_without_commands_or_mail_only_the_fifos_are_told() -> None:

@@ -442,6 +442,12 @@ def test_an_empty_file_is_an_empty_document() -> None:
     assert imported("").document == {}
 
 
+def test_a_kind_of_authentication_in_small_letters_is_none_as_in_keepalived() -> None:
+    text = "authentication {\nauth_type ah\nauth_pass secret\n}"
+    assert "authentication" not in instance(text)
+    assert any("auth_type" in message for message in notices(text))
+
+
 def test_a_file_of_nothing_but_mistakes_is_read_in_bounded_time() -> None:
     """Suggestions are looked for a limited number of times, and long lists are not read."""
     mistakes = "".join(f"mistake{number:05} x\n" for number in range(3000))

@@ -144,6 +144,22 @@ def test_forwarding_is_nat_where_nobody_says_another_method() -> None:
     assert real("lvs_method DR")["lb_kind"] == "DR"
 
 
+def test_a_method_in_small_letters_is_none_as_in_keepalived() -> None:
+    assert server("lb_kind dr")["lb_kind"] == "NAT"
+    assert noted(imported(SERVER.format("lb_kind dr", ""))) == [
+        (4, "'dr': keepalived knows NAT, DR, TUN, in capitals, and no other; the line is left out")
+    ]
+
+
+def test_a_group_of_both_families_with_an_undecided_mark_is_left_out_as_in_keepalived() -> None:
+    text = "virtual_server_group g {{\n192.0.2.1 80\n2001:db8::1 80\nfwmark 5{}\n}}\n"
+    text += (
+        "virtual_server group g {{\nprotocol TCP\nlb_kind TUN\nreal_server 192.0.2.9 80 {{\n}}\n}}"
+    )
+    assert "virtual_servers" not in imported(text.format("")).document
+    assert "g" in imported(text.format(" inet6")).document["virtual_servers"]
+
+
 def test_without_a_protocol_it_is_udp_as_in_keepalived_and_that_is_said() -> None:
     found = imported("virtual_server 192.0.2.1 53 {\nreal_server 198.51.100.1 53 {\n}\n}")
     assert found.document["virtual_servers"]["192.0.2.1:53/udp"]["protocol"] == "UDP"
@@ -274,7 +290,9 @@ def test_the_certificate_of_all_goes_into_every_check_over_tls() -> None:
     check = found.document["virtual_servers"]["192.0.2.1:80"]["real_servers"]["198.51.100.1:80"]
     assert check["ssl_get"]["certificate"] == "/c.pem"
     assert check["ssl_get"]["key"] == "/k.pem"
-    assert [line for line, _ in noted(found)] == [5]
+    assert found.errors() == ()
+    assert "ca" not in check["ssl_get"]  # keepalived verifies nothing by it
+    assert [line for line, _ in noted(found)] == [2, 5]
 
 
 def test_failures_of_all_checks_are_logged() -> None:

@@ -16,8 +16,10 @@ SCALARS = (
     | st.floats(0, 1e6)
     | st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12)
     | st.sampled_from(
-        ["on", "no", "Null", "~", "1.5", "0x10", "12:30", "a: b", "- x", "fe80::1", "#x", "'", '"',
-         "192.0.2.1/24 brd + dev eth0", "%", "a #b", "", " a", "a ", "=", "1_0", "2001-01-01"]
+        ["on", "no", "Null", "~", "1.5", "0x10", "12:30", "a: b", "- x", "fe80::1", "fe80::",
+         "1::", "1::/8", "2001:10:20", "1::2:30 dev eth0", "::1", "#x", "'", '"',
+         "192.0.2.1/24 brd + dev eth0", "%", "a #b", "", " a", "a ", "=", "1_0", "2001-01-01",
+         "{{ x }}", "a{%"]
     )
 )  # fmt: skip
 KEYS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=8)
@@ -26,6 +28,13 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=12,
 )
+
+
+class Reader(yaml.SafeLoader):
+    """Reads what is no template as the text it is, as Ansible does."""
+
+
+Reader.add_constructor("!unsafe", lambda reader, node: reader.construct_scalar(node))
 
 
 def lists_in_lists(value: Any) -> bool:
@@ -39,7 +48,24 @@ def lists_in_lists(value: Any) -> bool:
 
 @given(st.dictionaries(KEYS, VALUES.filter(lambda value: not lists_in_lists(value)), max_size=4))
 def test_what_is_written_is_read_again(document: dict[str, Any]) -> None:
-    assert yaml.safe_load(yaml_text.text(document, {})) == (document or None)
+    assert yaml.load(yaml_text.text(document, {}), Reader) == (document or None)
+
+
+def test_nothing_that_a_file_says_is_a_template_and_a_variable_is_one() -> None:
+    document = {"a": ["{{ x }}", "{%", "{#", "{}"], "b": {yaml_text.VARIABLE: "vault_b"}}
+    assert (
+        yaml_text.text(document, {})
+        == """\
+---
+a:
+  - !unsafe "{{ x }}"
+  - !unsafe "{%"
+  - !unsafe "{#"
+  - "{}"
+
+b: "{{ vault_b }}"
+"""
+    )
 
 
 def test_it_is_written_as_people_write_it() -> None:
@@ -49,9 +75,10 @@ def test_it_is_written_as_people_write_it() -> None:
             "VI_1": {
                 "priority": 100,
                 "version": "2",
-                "virtual_ipaddress": ["192.0.2.9/24 brd + dev eth0", "fe80::1"],
+                "virtual_ipaddress": ["192.0.2.9/24 dev eth0 label eth0:0", "fe80::1"],
                 "unicast_peer": [{"address": "192.0.2.2", "min_ttl": 3}],
-            }
+            },
+            "VI_2": {"priority": 90},
         },
         "virtual_servers": {"192.0.2.1:80": {"real_servers": {}}},
     }
@@ -59,6 +86,10 @@ def test_it_is_written_as_people_write_it() -> None:
         "": ["First."],
         "vrrp_instances.VI_1": ["One.", "Two."],
         "vrrp_instances.VI_1.virtual_ipaddress[1]": ["Three."],
+        "vrrp_instances.VI_2": [
+            "Six is longer than what stands beside other windows, so that it goes on in the next"
+            " line, where it can be read."
+        ],
         "vrrp_instances.gone.priority": ["Four."],
         "gone": ["Five."],
     }
@@ -71,6 +102,7 @@ def test_it_is_written_as_people_write_it() -> None:
 global_defs:
   router_id: drct1
   vrrp_strict: true
+
 # Four.
 vrrp_instances:
   # One.
@@ -79,12 +111,18 @@ vrrp_instances:
     priority: 100
     version: "2"
     virtual_ipaddress:
-      - 192.0.2.9/24 brd + dev eth0
+      - 192.0.2.9/24 dev eth0 label eth0:0
       # Three.
-      - "fe80::1"
+      - fe80::1
     unicast_peer:
       - address: 192.0.2.2
         min_ttl: 3
+
+  # Six is longer than what stands beside other windows, so that it goes on in the next line, where
+  #   it can be read.
+  VI_2:
+    priority: 90
+
 virtual_servers:
   "192.0.2.1:80":
     real_servers: {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 from typing import Any
 
 import pytest
@@ -38,6 +39,19 @@ def _read(name: str) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
         group.name: [host.name for host in group.get_hosts()] for group in manager.groups.values()
     }
     return groups, hostvars
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent's code answers about a keepalived.conf in this process, not in one of its own for
+    each question."""
+    from ansible_collections.lvs.cluster.plugins.plugin_utils import _keepalived
+    from lvs_agent.cli import controller
+
+    def ask(what: str, about: Any) -> Any:
+        return json.loads(json.dumps(controller.answer(what, json.loads(json.dumps(about)))))
+
+    monkeypatch.setattr(_keepalived, "ask", ask)
 
 
 class Inventory:

@@ -24,8 +24,9 @@ COLLECTIONS = next(each for each in sys.path if "lvs-collections-" in each)
 SSH = """#!/bin/sh
 folder=$(dirname "$0")
 for word in "$@"; do command=$word; done
-while [ "$1" != -- ]; do printf '%s\\n' "$1" >> "$folder/called"; shift; done
-printf '%s\\n' "$command" >> "$folder/called"
+while [ "$1" != -- ]; do printf '%s\\n' "$1" >> "$folder/$$"; shift; done
+printf '%s\\n' "$command" >> "$folder/$$"
+mv "$folder/$$" "$folder/called-$2"
 . "$folder/$2"
 """
 
@@ -105,7 +106,7 @@ class Seen:
     groups: dict[str, list[str]]
     variables: dict[str, dict[str, Any]]
     errors: str
-    called: list[str]
+    called: list[str]  # how d1 was
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         groups={name: each.get("hosts", []) for name, each in listed.items()},
         variables=listed["_meta"]["hostvars"],
         errors=done.stderr,
-        called=(controller.folder / "called").read_text().splitlines(),
+        called=(controller.folder / "called-192.0.2.9").read_text().splitlines(),
     )
 
 

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from lvs_agent.core.bfd import telling
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings
 from lvs_agent.core.messages import InstanceState, Message, ProcessRestarted, TrackerState, Verdict
 from lvs_agent.core.model import (
+    BfdInstance,
     Command,
     Config,
     Fifo,
@@ -118,6 +120,18 @@ def test_track_script_follows_what_it_checks(world: MakeWorld, tmp_path: Path) -
     here.until(lambda: here.ups("chk") == [None, True, False])
     flag.touch()
     here.until(lambda: here.ups("chk") == [None, True, False, True])
+
+
+def test_bfd_session_that_never_comes_up_is_down_in_the_end(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "PATIENCE_NS", 0)
+    session = BfdInstance(
+        name="router", neighbor="127.0.0.9", source=None, min_rx_ns=S, min_tx_ns=S,
+        idle_tx_ns=50 * MS, multiplier=3, passive=True, ttl=255, max_hops=0,
+    )  # fmt: skip
+    here = world(config(bfd_instances=(session,)))
+    here.until(lambda: here.ups("router") == [None, False])
 
 
 def test_script_that_never_ends_counts_as_failed_and_never_overlaps(
@@ -289,6 +303,7 @@ class Inbox:
     def __init__(self) -> None:
         self.mails: list[Any] = []
         self.refusals = 0
+        self.goodbye = "221 goodbye"
         self.logins: list[str] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
@@ -298,6 +313,10 @@ class Inbox:
             return "451 try again later"
         self.mails.append(envelope)
         return "250 taken"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        del server, session, envelope
+        return self.goodbye
 
     def authenticate(self, server: Any, session: Any, envelope: Any, how: str, data: Any) -> Any:
         del server, session, envelope, how
@@ -377,6 +396,18 @@ def test_refused_mail_is_kept(world: MakeWorld, smtp: Smtp) -> None:
     here.track._notifier.stopping()
     here.until(lambda: len(inbox.mails) == 1)
     assert "is now MASTER" in inbox.mails[0].content.decode()
+
+
+def test_mail_that_was_taken_is_not_sent_again_for_a_strange_goodbye(
+    world: MakeWorld, smtp: Smtp
+) -> None:
+    inbox, port = smtp()
+    inbox.goodbye = "250 ok"
+    here = world(mailing(mail(port)))
+    told(here, "MASTER")
+    here.until(lambda: bool(inbox.mails))
+    here.until(lambda: here.track._notifier.idle)
+    assert not any("not delivered" in str(message) for message in here.said)
 
 
 def test_silent_mail_server_holds_nothing_up(world: MakeWorld, tmp_path: Path) -> None:

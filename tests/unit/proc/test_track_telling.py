@@ -142,7 +142,7 @@ def test_notify_gets_four_words_of_instance_and_group(world: MakeWorld, tmp_path
     tell(here, state("BACKUP"), group_state("BACKUP"))
     here.until(lambda: bool(written(tmp_path / "web") and written(tmp_path / "all")))
     assert written(tmp_path / "web") == ["INSTANCE web BACKUP 100"]
-    assert written(tmp_path / "all") == ["GROUP all BACKUP 100"]
+    assert written(tmp_path / "all") == ["GROUP all BACKUP 0"]
 
 
 @pytest.mark.parametrize("of_all", [False, True])

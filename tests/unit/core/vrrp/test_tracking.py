@@ -45,10 +45,10 @@ def stand(
         (20, False, False, 100),
         (-20, False, True, 100),
         (-20, False, False, 80),
-        (20, True, True, 100),
-        (20, True, False, 120),
-        (-20, True, True, 80),
-        (-20, True, False, 100),
+        (20, True, True, 80),
+        (20, True, False, 100),
+        (-20, True, True, 100),
+        (-20, True, False, 120),
     ],
 )
 def test_weight_counts_as_long_as_its_sign_says(
@@ -158,7 +158,8 @@ DOWN, GONE = link("eth1", running=False), link("eth1", index=0, running=False)
         (20, False, DOWN, 100),
         (-20, False, DOWN, 80),
         (-20, False, GONE, 80),
-        (-20, True, UP, 80),
+        (-20, True, UP, 100),
+        (-20, True, DOWN, 120),
     ],
 )
 def test_tracked_interface_weighs(

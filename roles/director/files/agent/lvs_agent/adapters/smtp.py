@@ -6,6 +6,7 @@ Owns the thread and the conversation with the server. Must never decide when to 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -88,11 +89,14 @@ def _deliver(mail: Mail, letter: Letter, name: str) -> None:
         )
     else:
         server = smtplib.SMTP(mail.server, mail.port, local_hostname=helo, timeout=timeout_s)
-    with server:
+    with contextlib.closing(server):
         if mail.security == "starttls":
             server.starttls(context=context)
         if mail.login is not None:
             server.login(mail.login[0], mail.login[1].decode())
         refused = server.send_message(message)
+        # The mail is taken. How the server says goodbye must not have it sent again.
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            server.quit()
     if refused:
         raise OSError(f"refused for {', '.join(refused)}")

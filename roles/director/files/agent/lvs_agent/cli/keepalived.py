@@ -61,9 +61,8 @@ def _inventory(path: str, found: KeepalivedSource) -> str:
     comments: dict[str, list[str]] = {"": [f"From {path}, by lvs-agent import."]}
     for noted in imported.noted:
         notice = noted.notice
-        hint = f"; did you mean {notice.suggestion}?" if notice.suggestion else ""
         where = f"{_INVENTORY}{noted.path}" if noted.path else ""
-        comments.setdefault(where, []).append(f"{notice.position}: {notice.message}{hint}")
+        comments.setdefault(where, []).append(f"{notice.position}: {notice.text}")
     for error in imported.errors():
         where = f"{_INVENTORY}{error.path}" if error.path else ""
         comments.setdefault(where, []).append(f"ERROR: {error.message}")

@@ -251,8 +251,8 @@ class Tracking:
     """How an instance or sync group uses a tracker.
 
     `weight` 0: its failure is FAULT. Otherwise the weight is added to the priority (positive:
-    while up; negative: while down); `reverse` exchanges up and down. For a file, the weight
-    multiplies its number.
+    while up; negative: while down), with `reverse` its opposite. With weight 0 `reverse` exchanges
+    up and down. For a file, the weight multiplies its number.
     """
 
     kind: TrackerKind
@@ -274,7 +274,8 @@ class TrackInterface:
 class Notify:
     """The commands to run at events of an instance or sync group; `always` is keepalived's notify.
 
-    `always` gets four words more: INSTANCE or GROUP, the name, the state, the priority.
+    `always` gets four words more: INSTANCE or GROUP, the name, the state, the priority (0 for a
+    group).
     """
 
     master: Command | None = None

@@ -82,7 +82,8 @@ class Notifications:
                 return self._instance_state(news, name)
             case GroupState(group=name):
                 notify = self._groups.get(name, Notify())
-                words = ("GROUP", name, _word(news.state), str(news.priority))
+                # As in keepalived: a group has no priority, and its members may have several.
+                words = ("GROUP", name, _word(news.state), "0")
                 return tuple(self._change(words, notify, news.reason))
             case InstanceEvent():
                 return tuple(self._event(news))

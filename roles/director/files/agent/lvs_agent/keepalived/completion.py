@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_agent.config.derive import TRACKER_SECTIONS
-from lvs_agent.keepalived import completion_instance, completion_servers
+from lvs_agent.keepalived import completion_addresses, completion_instance, completion_servers
+from lvs_agent.keepalived.families import family, family_of, version
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_special import DEFAULT_INTERFACE
 
@@ -39,6 +40,7 @@ def complete(document: Values, translator: Translator) -> None:
         for name, values in document.get(section, {}).items():
             _trackers(f"{section}.{name}", values, document, translator)
     _static_addresses(document, global_defs.pop(DEFAULT_INTERFACE, _USUAL_INTERFACE))
+    completion_addresses.complete(document, translator)
     completion_servers.complete(document, translator)
     _versions(document, global_defs)
     _mail(global_defs, translator)
@@ -74,38 +76,14 @@ def _instance(path: str, instance: Values, global_defs: Values, translator: Tran
         instance["no_virtual_ipaddress"] = True
 
 
-def version(instance: Values, global_defs: Values) -> int:
-    """2 or 3, as `config.derive.version` says, of values that are not checked yet."""
-    if instance.get("version"):
-        return int(instance["version"])
-    if family(instance) == 6:
-        return 3
-    return int(global_defs.get("vrrp_version") or 2)
-
-
-def family(instance: Values) -> int:
-    """4 or 6, by the first virtual address, else by the addresses of the adverts."""
-    for line in instance.get("virtual_ipaddress") or ():
-        return _family_of(line)
-    for option in ("unicast_src_ip", "mcast_src_ip"):
-        if instance.get(option):
-            return 6 if ":" in instance[option] else 4
-    return 4
-
-
-def _family_of(line: str | Values) -> int:
-    address = line.partition(" ")[0] if isinstance(line, str) else str(line["address"])
-    return 6 if ":" in address else 4
-
-
 def _one_family(path: str, instance: Values, translator: Translator) -> None:
     lines = instance.get("virtual_ipaddress") or []
-    if len({_family_of(line) for line in lines}) < 2:
+    if len({family_of(line) for line in lines}) < 2:
         return
-    wanted = _family_of(lines[0])
+    wanted = family_of(lines[0])
     kept = []
     for index, line in enumerate(lines):
-        if _family_of(line) == wanted:
+        if family_of(line) == wanted:
             kept.append(line)
             continue
         where = translator.positions[f"{path}.virtual_ipaddress[{index}]"]

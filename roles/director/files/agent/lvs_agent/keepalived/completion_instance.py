@@ -60,6 +60,7 @@ def correct(path: str, instance: Values, version: int, strict: bool, to: Transla
     if "use_vmac" not in instance:
         one.drop("vmac_xmit_base", f"it has no effect without use_vmac, {_AS_WELL}")
     _peers(instance, one)
+    _own_interface(instance, one)
     for option in ("track_interface", "track_script", "track_process", "track_file", "track_bfd"):
         _once(instance, option, one)
 
@@ -89,6 +90,20 @@ def _peers(instance: Values, one: Correction) -> None:
         if not kept:
             del instance["unicast_peer"]
     _once(instance, "unicast_peer", one, "address")
+
+
+def _own_interface(instance: Values, one: Correction) -> None:
+    """It is watched in any case, or dont_track_primary says not to; a weight does not count."""
+    uses = instance.get("track_interface", [])
+    kept = [use for use in uses if _name(use, "name") != instance["interface"]]
+    if len(kept) == len(uses):
+        return
+    own = instance["interface"]
+    message = f"{own} is left out of track_interface, as in keepalived: it is the instance's own"
+    one.note("track_interface", message)
+    instance["track_interface"] = kept
+    if not kept:
+        del instance["track_interface"]
 
 
 def _once(values: Values, option: str, one: Correction, key: str = "name") -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_agent.config.derive import CHECK_SECTIONS
+from lvs_agent.keepalived.completion_addresses import mapping
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_servers import CHECKED_PORT, SORRY_METHOD
 from lvs_agent.keepalived.translate_special import DYNAMIC, LOG_ALL_FAILURES, SSL
-from lvs_agent.schema import CHECK_NAMES
+from lvs_agent.schema import CHECK_NAMES, GROUP_MEMBER
 
 Values = dict[str, Any]
 
@@ -32,9 +33,10 @@ def complete(document: Values, translator: Translator) -> None:
     for name in list(servers):
         path = f"virtual_servers.{name}"
         server = servers[name]
-        if not server.get("real_servers"):
-            where = translator.positions[path]
-            translator.note(path, where, "has no real servers: it is left out, as in keepalived")
+        useless = _useless(server, document)
+        if useless:
+            message = f"{useless}: it is left out, as in keepalived"
+            translator.note(path, translator.positions[path], message)
             del servers[name]
             continue
         _server(path, server, document, translator)
@@ -46,6 +48,24 @@ def complete(document: Values, translator: Translator) -> None:
                 for check in _all_checks(real):
                     check.setdefault("log_all_failures", True)
             _collapse(real)
+
+
+def _useless(server: Values, document: Values) -> str | None:
+    """Why keepalived drops the virtual server; None: it does not."""
+    if not server.get("real_servers"):
+        return "has no real servers"
+    if not _mixed(server, document):
+        return None
+    return f"{server['group']} has addresses of both families and a mark that says neither"
+
+
+def _mixed(server: Values, document: Values) -> bool:
+    group = document.get("virtual_server_groups", {}).get(server.get("group"))
+    members = [mapping(GROUP_MEMBER, one) for one in (group["members"] if group else ())]
+    families = {":" in one["ip"] for one in members if "ip" in one}
+    return len(families) == 2 and any(
+        "fwmark" in one and not one.get("ip_family") for one in members
+    )
 
 
 def _server(path: str, server: Values, document: Values, translator: Translator) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvs_agent.config.derive import or_else
-from lvs_agent.keepalived import export_servers, export_values
-from lvs_agent.keepalived.completion import family, version
+from lvs_agent.keepalived import export_instances, export_servers, export_values
+from lvs_agent.keepalived.families import family, version
 from lvs_agent.keepalived.keywords import OURS, SECTIONS, TOP
 from lvs_agent.keepalived.table import Form, Keyword, Place, grammar, places
 from lvs_agent.keepalived.tree import Position, Statement, Word
@@ -91,6 +91,12 @@ class Writer:
             return export_servers.virtual_servers(self, value, self._document)
         if keyword == "virtual_server_group":
             return export_servers.groups(self, value)
+        if keyword == "vrrp_instance":
+            said = self._document.get("global_defs") or {}
+            value = {
+                name: export_instances.defaults_said(instance, said)
+                for name, instance in value.items()
+            }
         assert option.block is not None
         if keyword == "interface_up_down_delays":
             delays = [

@@ -120,7 +120,10 @@ SPECIAL: dict[str, dict[str, str]] = {
     "SMTP_CHECK": {"host": "each becomes an smtp_check of its own"},
     "FILE_CHECK": {"dynamic": "is said by a weight other than 0"},
     # Read as a whole, by the reader of the block.
-    "SSL": dict.fromkeys(("ca", "certificate", "key"), "goes into every SSL_GET"),
+    "SSL": {
+        "ca": "is left out: keepalived verifies nothing by it; set verify and ca in ssl_get",
+        **dict.fromkeys(("certificate", "key"), "goes into every SSL_GET"),
+    },
     "host": dict.fromkeys(HOST, ""),
 }
 BLOCKS_READ_SPECIALLY = ("virtual_server", "real_server", "SSL", "host")

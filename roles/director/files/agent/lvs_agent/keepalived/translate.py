@@ -19,7 +19,7 @@ from lvs_agent.keepalived import export_values, translate_values
 from lvs_agent.keepalived.table import Form, Keyword, Place, places
 from lvs_agent.keepalived.translate_values import Refused
 from lvs_agent.keepalived.tree import Notice, Position, Statement
-from lvs_agent.schema import VIRTUAL_ROUTE, VIRTUAL_RULE, Kind, Option
+from lvs_agent.schema import LB_KIND, VIRTUAL_IPADDRESS, VIRTUAL_ROUTE, VIRTUAL_RULE, Kind, Option
 
 Values = dict[str, Any]
 
@@ -27,6 +27,7 @@ Values = dict[str, Any]
 _SUGGESTIONS_LIMIT = 100
 # As many words as a line may lose one after the other.
 _LINE_WORDS_LIMIT = 64
+_METHODS = ("NAT", "DR", "TUN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,16 @@ class Translator:
             )  # fmt: skip
         return command
 
+    def _with_prefix(self, words: list[str], statement: Statement, path: str) -> list[str]:
+        """The words of an address; a prefix length that is too long is the longest there is."""
+        address, _, length = words[0].partition("/") if words else ("", "", "")
+        most = 128 if ":" in address else 32
+        if not length.isdecimal() or len(length) > 9 or int(length) <= most:
+            return words
+        message = f"{words[0]} is taken to be {address}/{most}, as in keepalived"
+        self.note(path, statement, message)
+        return [f"{address}/{most}", *words[1:]]
+
     @staticmethod
     def checked_command(option: Option, command: str | list[str]) -> None:
         """Raises Refused if it is not a command."""
@@ -262,8 +273,10 @@ class Translator:
         block = option.block
         assert block is not None
         shown = " ".join(words)
+        if block is VIRTUAL_IPADDRESS:
+            words = self._with_prefix(words, statement, path)
         unknown: list[str] = []
-        for _ in range(_LINE_WORDS_LIMIT):
+        for __ in range(_LINE_WORDS_LIMIT):
             try:
                 value = lines.of_words(block, words, shown)
                 break
@@ -281,6 +294,8 @@ class Translator:
             what = " ".join(unknown)
             self.note(path, statement, f"{what} in {shown!r} is left out: it has no effect here")
         problems: list[str] = []
+        if block is LB_KIND and value.get("method") not in _METHODS:
+            problems.append(f"keepalived knows {', '.join(_METHODS)}, in capitals, and no other")
         walk.block_values(block, value, "", lambda at, message: problems.append(f"{at} {message}"))
         if problems:
             self.note(path, statement, f"{shown!r}: {'; '.join(problems)}; the line is left out")

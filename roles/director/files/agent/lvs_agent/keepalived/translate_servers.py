@@ -125,7 +125,7 @@ def _with_port(server: Values, head: Values, method: str) -> Values:
     the server is said to have: that one is where it is checked (CHECKED_PORT)."""
     usual = {"port": server["port"]} if "port" in server else {}
     if method == "NAT" or head.get("port") == usual.get("port"):
-        return usual | head
+        return {"ip": head["ip"]} | usual | head
     found = {"ip": head["ip"]} | usual
     return found | ({CHECKED_PORT: head["port"]} if "port" in head else {})
 

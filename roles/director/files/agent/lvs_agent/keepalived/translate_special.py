@@ -47,7 +47,9 @@ def _ssl(translator: Translator, statement: Statement, document: Values, path: s
         if word == "password":
             why = places()[SSL].keywords[word].note
             translator.note(path, one, f"password has no counterpart here: {why}")
-        elif word in ("ca", "certificate", "key") and texts:
+        elif word == "ca":
+            translator.note(path, one, f"ca {places()[SSL].keywords[word].note}")
+        elif word in ("certificate", "key") and texts:
             found[word] = texts[0]
         else:
             translator.note(path, one, f"{word} is not a keyword of SSL: it has no effect")

@@ -18,6 +18,8 @@ from lvs_agent.keepalived.tree import Word
 from lvs_agent.keepalived.words import split_command as split_words
 from lvs_agent.schema import Kind, Option
 
+# Choices that keepalived wants in capitals, as they are written.
+_EXACT = ("auth_type",)
 _YES = ("on", "true", "yes")
 _NO = ("off", "false", "no")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
@@ -54,6 +56,8 @@ def _value(option: Option, words: Words) -> dict[str, Any]:
     text = _first(words)
     if option.true_means is not None and text == "0":
         raise Refused("must be at least 1")  # only its absence means none
+    if option.name in _EXACT and text not in option.choices:
+        raise Refused(f"must be one of {', '.join(option.choices)}, in capitals, not {text!r}")
     if option.kind is Kind.CHOICE:
         text = next((one for one in option.choices if one.lower() == text.lower()), text)
         if option.name == "http_protocol" and text.lower() == "1.0c":

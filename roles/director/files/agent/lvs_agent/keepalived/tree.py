@@ -53,6 +53,12 @@ class Notice:
     message: str
     suggestion: str | None = None
 
+    @property
+    def text(self) -> str:
+        """The message with the suggestion."""
+        hint = f"; did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{self.message}{hint}"
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:

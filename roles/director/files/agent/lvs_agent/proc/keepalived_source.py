@@ -56,8 +56,7 @@ class KeepalivedSource:
         """What was noticed while it was read, in the order of the file."""
         for noted in sorted(self.imported.noted, key=_line):
             notice = noted.notice
-            hint = f"; did you mean {notice.suggestion}?" if notice.suggestion else ""
-            yield Warning(path=str(notice.position), message=f"{notice.message}{hint}")
+            yield Warning(path=str(notice.position), message=notice.text)
 
     def lint(self) -> Iterator[Warning]:
         """What is allowed and rarely meant; of an accepted document."""
@@ -79,7 +78,7 @@ def _line(noted: object) -> tuple[str, int]:
 
 def read(source: str) -> KeepalivedSource:
     """The file that `name` named. Raises ConfigRejected if it cannot be read at all."""
-    config_id, _, path = source.removeprefix(KEEPALIVED).partition(":")
+    config_id, __, path = source.removeprefix(KEEPALIVED).partition(":")
     return read_file(path, config_id or None)
 
 

@@ -9,8 +9,10 @@ other people's programs, and that is why nothing else lives here.
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 from lvs_agent.core.messages import (
+    BfdState,
     GroupState,
     InstanceEvent,
     InstanceState,
@@ -51,7 +53,8 @@ class Track(Child):
         self._processes = ProcessWatcher(loop, self._changed)
         self._bfd_states = self._unknown_sessions(start.config)
         self._bfd = BfdRunner(loop, start.config.bfd_instances, self._bfd_changed, self.log)
-        self._teller = SessionTeller(loop, self.supervisor.send, self._bfd.fault)
+        self._neighbors = {one.name: one.neighbor for one in start.config.bfd_instances}
+        self._teller = SessionTeller(loop, self._session_told, self._bfd.fault)
         self._teller.configure(start.config.bfd_instances)
         self._notifier = Notifier(loop, start.config, self.log)
         self._stop_by_ns: int | None = None
@@ -90,6 +93,16 @@ class Track(Child):
         self._changed(state)
         self._teller.changed(name, up=up, reason=reason)
 
+    def _session_told(self, state: BfdState) -> None:
+        """The checks are told; the ha process hears it of a session that never came up, too."""
+        self.supervisor.send(state)
+        if state.up is not False:
+            return
+        for name, known in self._bfd_states.items():
+            if known.up is None and self._neighbors.get(name) == state.neighbor:
+                self._bfd_states[name] = replace(known, up=False, reason=state.reason)
+                self._changed(self._bfd_states[name])
+
     def _tell_everything(self) -> None:
         for state in (
             *self._scripts.states(),
@@ -125,6 +138,7 @@ class Track(Child):
     def reconfigure(self, config: Config) -> None:
         """Trackers that stay the same keep their state and go on."""
         known = self._bfd_states
+        self._neighbors = {one.name: one.neighbor for one in config.bfd_instances}
         self._bfd_states = {
             name: known.get(name, state) for name, state in self._unknown_sessions(config).items()
         }

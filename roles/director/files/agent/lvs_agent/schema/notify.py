@@ -16,7 +16,7 @@ NOTIFY_OPTIONS = (
     command(
         "notify",
         "Run at each of these; gets four words more: INSTANCE or GROUP, the name, the state, the"
-        " priority.",
+        " priority (0 for a group).",
     ),
     flag(
         "smtp_alert",

@@ -23,7 +23,11 @@ def _weight(default: int, bounds: tuple[int, int] = _WEIGHT) -> Option:
     )
 
 
-_REVERSE = flag("reverse", "Exchange well and not well.")
+_REVERSE = flag(
+    "reverse",
+    "Subtract the weight where it would be added, add it where it would be subtracted. With weight"
+    " 0: exchange well and not well.",
+)
 
 
 def _use(what: str, example: str, bounds: tuple[int, int] = _WEIGHT) -> Block:

@@ -112,7 +112,7 @@ def _tracker_effect(tracking: Tracking, state: TrackerState | None) -> _Effect:
         return _file_effect(tracking, name, state.value)
     verdict = "up" if state.up else "down"
     said = f"{name} is {verdict}" + (f" ({state.reason})" if state.reason else "")
-    return _weigh(tracking.weight, state.up != tracking.reverse, said)
+    return _weigh(tracking, state.up, said)
 
 
 def _interface_effect(tracked: TrackInterface, link: LinkState | None) -> _Effect:
@@ -123,14 +123,17 @@ def _interface_effect(tracked: TrackInterface, link: LinkState | None) -> _Effec
     said = f"{name} is up" if up else f"{name} is down"
     if link.index == 0:
         said = f"{name} does not exist"
-    return _weigh(tracked.weight, up != tracked.reverse, said)
+    return _weigh(tracked, up, said)
 
 
-def _weigh(weight: int, good: bool, said: str) -> _Effect:
-    """A positive weight counts while it is good, a negative one while it is not."""
+def _weigh(tracking: Tracking | TrackInterface, up: bool, said: str) -> _Effect:
+    """A positive weight counts while it is up, a negative one while it is down; reversed, what
+    counts has the other sign, as in keepalived."""
+    weight = tracking.weight
     if weight == 0:
-        return _Effect(name=said, fault=None if good else said)
-    return _Effect(name=said, weight=weight if good == (weight > 0) else 0)
+        return _Effect(name=said, fault=None if up != tracking.reverse else said)
+    signed = -weight if tracking.reverse else weight
+    return _Effect(name=said, weight=signed if up == (weight > 0) else 0)
 
 
 def _file_effect(tracking: Tracking, name: str, value: int) -> _Effect:
