@@ -27,16 +27,17 @@ test: bootstrap lint
 check: bootstrap lint
 	$(BIN)/python -m pytest $(QUICK)
 
-.PHONY: test-molecule test-vagrant test-differential
+.PHONY: test-molecule test-vagrant test-keepalived
 test-molecule: bootstrap
 	$(BIN)/python -m pytest -m molecule tests/molecule
 
 test-vagrant: bootstrap
 	$(BIN)/python -m pytest -m molecule tests/molecule/test_vagrant.py
 
-# Each keepalived.conf of tests/lab/differential for keepalived and for the agent.
-test-differential: bootstrap
-	$(BIN)/python -m pytest -m differential tests/lab/test_differential.py
+# Each keepalived.conf of tests/lab/differential for keepalived and for the agent; and the migration
+# of a cluster with a client at work, there and back.
+test-keepalived: bootstrap
+	$(BIN)/python -m pytest -m keepalived tests/lab
 
 lint:
 	$(BIN)/ruff check

@@ -16,8 +16,8 @@ from differential import differences, unexplained
 from guest_bundle import unpack
 from lvslab import Lab
 
-# Takes minutes more than `make test` has; `make test-differential`.
-pytestmark = [pytest.mark.lab, pytest.mark.differential]
+# Takes minutes more than `make test` has: `make test-keepalived`.
+pytestmark = [pytest.mark.lab, pytest.mark.keepalived]
 
 HERE = Path(__file__).parent
 CONFIGURATIONS = sorted(path.stem for path in (HERE / "differential").glob("*.conf"))

@@ -19,7 +19,8 @@ from cluster import Cluster, Run, kill
 from lvslab import Lab
 from witness import adverts
 
-pytestmark = pytest.mark.lab
+# Takes minutes more than `make test` has: `make test-keepalived`.
+pytestmark = [pytest.mark.lab, pytest.mark.keepalived]
 
 VIP, VIP_2 = "172.16.1.254", "172.16.1.88"
 URL = f"http://{VIP}/index.html"
