@@ -25,6 +25,7 @@ VIP = "172.16.1.254"
 URL = f"http://{VIP}/index.html"
 DIRECTORS = ("drct1", "drct2")
 LOAD_S = 400
+PAGE = "/var/www/html/index.html"
 BIG_BYTES = 3_000_000
 # In place of the inventory's: the group stays, or directors would be deaf to each other on the way.
 DEFS = {"vrrp_mcast_group4": "224.200.100.18", "lvs_sync_daemon": "eno16777736 inst VI_1"}
@@ -282,7 +283,8 @@ def test_a_rolling_deploy_loses_no_request(
         run = cluster.playbook("lvs_dr", *words, name="lvs.cluster.rolling_deploy")
         assert run.good, run.output
     for host in ("rs1", "rs2"):
-        assert lab.run(host, "cat /var/www/html/index.html").stdout == f"deployed on {host}\n"
+        served = lab.run(host, f"cat {PAGE}; echo {host} > {PAGE}").stdout
+        assert served == f"deployed on {host}\n"
     record(requests, lab, "deploy", record_property)
     assert requests.lost() == [], "no hand-over, nothing lost"
 
