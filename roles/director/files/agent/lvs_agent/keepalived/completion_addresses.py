@@ -51,7 +51,7 @@ def _address(
         translator.note(path, translator.positions[path], message)
         del values["preferred_lft"]
         line = values
-    address, _, length = str(values.get("address", "")).partition("/")
+    address, __, length = str(values.get("address", "")).partition("/")
     forever = ":" in address and length not in ("", "128")
     if forever and "preferred_lft" not in values:
         line = with_option(line, "preferred_lft", "forever")

@@ -35,7 +35,7 @@ def defaults_said(instance: Values, global_defs: Values) -> Values:
 
 def _address(address: str | Values) -> str | Values:
     values = mapping(VIRTUAL_IPADDRESS, address)
-    text, _, length = str(values["address"]).partition("/")
+    text, __, length = str(values["address"]).partition("/")
     said = values.get("preferred_lft") is not None or values.get("mngtmpaddr")
     if ":" not in text or length in ("", "128") or said:
         return address

@@ -216,7 +216,7 @@ class Translator:
 
     def _with_prefix(self, words: list[str], statement: Statement, path: str) -> list[str]:
         """The words of an address; a prefix length that is too long is the longest there is."""
-        address, _, length = words[0].partition("/") if words else ("", "", "")
+        address, __, length = words[0].partition("/") if words else ("", "", "")
         most = 128 if ":" in address else 32
         if not length.isdecimal() or len(length) > 9 or int(length) <= most:
             return words
