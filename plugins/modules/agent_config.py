@@ -133,7 +133,8 @@ def check(module: AnsibleModule, text: str) -> str | None:
     code, output, errors = module.run_command(words, data=text)
     answer = _text.parsed(output)
     if not isinstance(answer, dict) or not answer.get("files"):
-        raise Rejected(f"lvs-agent check failed: {errors.strip() or output.strip()}", [])
+        said = errors.strip() or output.strip() or "it said nothing"
+        raise Rejected(f"lvs-agent check failed (return code {code}): {said}", [])
     if code == 0:
         kind: str | None = answer["files"][0].get("change")
         return kind
