@@ -1,8 +1,9 @@
 # make demo   a high-availability cluster on this machine, in the terminal, from nothing
-# make test   everything: lint, types, unit, simulation, namespaces, lab
+# make test   lint, types, unit, simulation, namespaces, gates, lab
 # make check  the quick part of it
 # make build  the collection's archive, with all that it needs
 # make test-molecule   Molecule's scenarios on the lab and on Vagrant machines, emulated without KVM
+# make test-keepalived  the move from keepalived: migration there and back, and the differential test
 SHELL := /bin/bash
 BIN := .venv/bin
 AGENT := roles/director/files/agent
