@@ -16,16 +16,20 @@ AGENT_USER = "lvs-agent"
 
 
 def script_users(document: Mapping[str, Any]) -> list[str]:
-    """The users that scripts run as, other than the agent's own, sorted."""
-    return sorted({user for user in _users(document) if user != AGENT_USER})
+    """The users that scripts run as, sorted: others than the agent's own, and that one too where it
+    is to have another group."""
+    own = ([AGENT_USER], [AGENT_USER, AGENT_USER])
+    return sorted({names[0] for names in _users(document) if names not in own})
 
 
-def _users(document: Mapping[str, Any]) -> Iterator[str]:
+def _users(document: Mapping[str, Any]) -> Iterator[list[str]]:
+    """USER, or USER and GROUP, of everything that says it."""
     own = _global_defs(document).get("script_user")
     scripts = _mappings(document.get("vrrp_scripts"))
     for value in (own, *(script.get("user") for script in scripts)):
-        if isinstance(value, str) and value.split():
-            yield value.split()[0]
+        names = value.replace(":", " ").split() if isinstance(value, str) else []
+        if names:
+            yield names
 
 
 def tracks_processes(document: Mapping[str, Any]) -> bool:

@@ -16,7 +16,10 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs, _r
         ({}, []),
         ({"global_defs": {"script_user": "web"}}, ["web"]),
         ({"global_defs": {"script_user": "web www-data"}}, ["web"]),
+        ({"global_defs": {"script_user": "web:www-data"}}, ["web"]),
         ({"global_defs": {"script_user": "lvs-agent"}}, []),
+        ({"global_defs": {"script_user": "lvs-agent:lvs-agent"}}, []),
+        ({"global_defs": {"script_user": "lvs-agent:www-data"}}, ["lvs-agent"]),
         (
             {
                 "global_defs": {"script_user": "web"},

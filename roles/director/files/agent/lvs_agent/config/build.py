@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from lvs_agent.config.build_commands import command
 from lvs_agent.config.build_kernel import route, rules_of, static_address
 from lvs_agent.config.build_vrrp import instance, sync_group
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import milliseconds, nanoseconds
 from lvs_agent.core.model import (
     BfdInstance,
-    Command,
     Config,
     Fifo,
     GlobalDefs,
@@ -109,12 +109,7 @@ def _fifo(name: str, values: dict[str, Any]) -> Fifo | None:
     if values[name] is None:
         return None
     words = values[f"{name}_script"]
-    reader = words and Command(
-        argv=words,
-        user=values["script_user"],
-        timeout_ns=0,
-        secure=values["enable_script_security"],
-    )
+    reader = words and command(words, values, timeout_ns=0)
     return Fifo(path=values[name], reader=reader)
 
 
@@ -143,11 +138,11 @@ def _sync_daemon(values: dict[str, Any] | None, instances: dict[str, Any]) -> Sy
 def _script(name: str, values: dict[str, Any], global_defs: dict[str, Any]) -> TrackScript:
     return TrackScript(
         name=name,
-        command=Command(
-            argv=values["script"],
-            user=values["user"] or global_defs["script_user"],
+        command=command(
+            values["script"],
+            global_defs,
             timeout_ns=nanoseconds(or_else(values["timeout"], values["interval"])),
-            secure=global_defs["enable_script_security"],
+            own_user=values["user"],
         ),
         interval_ns=nanoseconds(values["interval"]),
         rise=values["rise"],

@@ -19,7 +19,7 @@ from lvs_agent.core.policy import USUAL_POOL, USUAL_SERVER, PoolPolicy, ServerPo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program to run: no shell. `user` None: the agent's own.
+    """A program to run: no shell. `user` None: the agent's own; `group` None: that of the user.
 
     At the time limit it is killed; 0 is none, for programs that are to run for ever. `secure`:
     not when somebody but root and its user could have changed it.
@@ -29,6 +29,7 @@ class Command:
     user: str | None
     timeout_ns: int
     secure: bool = False
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,9 +149,8 @@ IGNORED: dict[str, dict[str, str]] = {
 DIFFERENT: dict[tuple[str, str], str] = {
     ("vrrp_instance", "state"): "has no effect: priority decides. MASTER without a priority becomes"
     " priority 255, as in keepalived",
-    ("*", "script_user"): "a group cannot be named; without it scripts run as the agent's own user,"
-    " without privileges, never as root",
-    ("*", "user"): "a group cannot be named",
+    ("*", "script_user"): "without it scripts run as the agent's own user, without privileges,"
+    " never as root",
     ("*", "warmup"): "checks start evenly, not at random, and within 5 s where nothing is said",
     ("*", "http_protocol"): "1.0C is 1.0: each request has a connection of its own in any case",
     ("*", "enable_script_security"): "a script that fails the test counts as failed",
