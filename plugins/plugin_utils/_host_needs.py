@@ -26,7 +26,8 @@ def _users(document: Mapping[str, Any]) -> Iterator[list[str]]:
     """USER, or USER and GROUP, of everything that says it."""
     own = _global_defs(document).get("script_user")
     scripts = _mappings(document.get("vrrp_scripts"))
-    for value in (own, *(script.get("user") for script in scripts)):
+    programs = _checks(document, "misc_check")
+    for value in (own, *(one.get("user") for one in (*scripts, *programs))):
         names = value.replace(":", " ").split() if isinstance(value, str) else []
         if names:
             yield names
@@ -120,7 +121,12 @@ def _forwarding_sysctls(director: _real_server.Director) -> dict[str, int]:
 
 
 def pings(document: Mapping[str, Any]) -> bool:
-    """Whether a check of any virtual, real or sorry server is a ping, over IPv4 or IPv6.
+    """Whether a check of any virtual, real or sorry server is a ping, over IPv4 or IPv6."""
+    return any(True for _check in _checks(document, "ping_check"))
+
+
+def _checks(document: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    """The checks of this kind, of all virtual, real and sorry servers.
 
     A check without options is one too; only nothing, or an empty list, is none.
     """
@@ -132,9 +138,10 @@ def pings(document: Mapping[str, Any]) -> bool:
             *(sorry if isinstance(sorry, list) else [sorry]),
         ]
         for holder in holders:
-            if isinstance(holder, Mapping) and holder.get("ping_check") not in (None, []):
-                return True
-    return False
+            found = holder.get(kind) if isinstance(holder, Mapping) else None
+            for one in found if isinstance(found, list) else [found]:
+                if found is not None:
+                    yield one if isinstance(one, Mapping) else {}
 
 
 def is_real_server(director: _real_server.Director) -> bool:

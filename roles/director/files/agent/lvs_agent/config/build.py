@@ -14,6 +14,7 @@ from lvs_agent.config.build_kernel import route, rules_of, static_address
 from lvs_agent.config.build_vrrp import instance, sync_group
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import milliseconds, nanoseconds
+from lvs_agent.core.health.programs import programs_of
 from lvs_agent.core.model import (
     BfdInstance,
     Config,
@@ -58,6 +59,7 @@ def build(values: dict[str, Any], virtual_servers: tuple[VirtualServer, ...]) ->
             _process(name, one) for name, one in values["vrrp_track_processes"].items()
         ),
         bfd_instances=tuple(_bfd(name, one) for name, one in values["bfd_instances"].items()),
+        programs=programs_of(virtual_servers),
         static_addresses=tuple(static_address(one) for one in values["static_ipaddress"]),
         static_routes=tuple(route(one) for one in values["static_routes"]),
         static_rules=rules["static_rules"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from lvs_agent.core.checks import Check
+from lvs_agent.core.checks import Check, MiscCheck
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings, Tunnel
 from lvs_agent.core.policy import USUAL_POOL, USUAL_SERVER, PoolPolicy, ServerPolicy
 
@@ -469,6 +469,8 @@ class Config:
     files: tuple[TrackFile, ...] = ()
     processes: tuple[TrackProcess, ...] = ()
     bfd_instances: tuple[BfdInstance, ...] = ()
+    # The MISC_CHECKs of all virtual servers that name a user, each once.
+    programs: tuple[MiscCheck, ...] = ()
     static_addresses: tuple[VirtualAddress, ...] = ()
     static_routes: tuple[Route, ...] = ()
     static_rules: tuple[Rule, ...] = ()

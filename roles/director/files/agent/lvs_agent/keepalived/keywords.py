@@ -156,7 +156,6 @@ DIFFERENT: dict[tuple[str, str], str] = {
     ("*", "enable_script_security"): "a script that fails the test counts as failed",
     ("*", "regex"): "without backreferences and look-around",
     ("*", "regex_options"): "caseless, dotall and multiline",
-    ("*", "misc_path"): "runs as the agent's own user, without privileges",
     ("*", "v3_checksum_as_v2"): "is on by default here; imported files say it is off",
     ("*", "enable_sni"): "is on by default here; imported files say it is off",
     ("*", "lb_kind"): "is DR by default here; imported files say NAT",
@@ -249,7 +248,6 @@ NOT_HERE: dict[str, str] = {
     "PING_CHECK": _CHECK_FWMARK,
     "SMTP_CHECK": _CHECK_FWMARK,
     "DNS_CHECK": _CHECK_FWMARK,
-    "MISC_CHECK": "user",
     "SSL": "password",
     "host": """
         alpha connect_timeout delay_before_retry delay_loop fwmark log_all_failures retry warmup

@@ -174,8 +174,6 @@ NOT_SUPPORTED: dict[str, str] = {
         "a mark needs a privilege that the process which reads what servers send must not have; use"
         " bind_if, or bindto with a routing rule for that source address",
     ),
-    "misc_check.user": "checks run as the agent's own user; let a program of that user write its"
-    " finding into a file, and use file_check",
     "smtp_check.host": "write an smtp_check with connect_ip and connect_port for each",
     "fast_recovery": "every url is fetched in every check; remove it",
     "tls_compliant": "an answer that ends without TLS's own end is accepted; remove it",
