@@ -88,8 +88,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "real_server": ("ip", "port"),
     "ssl_get": ("ca", "certificate", "key"),
 }
-# What an old host block of SMTP_CHECK may say.
-HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port")
+# What an old host block of SMTP_CHECK may say: of its own connection, and of the whole check.
+HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port", "connect_timeout")
+HOST_PACE = ("retry", "delay_before_retry", "delay_loop", "warmup", "alpha", "log_all_failures")
 
 _PORT = "without NAT its port is only where it is checked: packets keep theirs"
 _ALL_CHECKS = "becomes log_all_failures of every check"
@@ -124,7 +125,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "ca": "is left out: keepalived verifies nothing by it; set verify and ca in ssl_get",
         **dict.fromkeys(("certificate", "key"), "goes into every SSL_GET"),
     },
-    "host": dict.fromkeys(HOST, ""),
+    "host": dict.fromkeys((*HOST, *HOST_PACE), ""),
 }
 BLOCKS_READ_SPECIALLY = ("virtual_server", "real_server", "SSL", "host")
 PLACES_WITHOUT_BLOCK = ("SSL", "host")
@@ -249,8 +250,6 @@ NOT_HERE: dict[str, str] = {
     "SMTP_CHECK": _CHECK_FWMARK,
     "DNS_CHECK": _CHECK_FWMARK,
     "SSL": "password",
-    "host": """
-        alpha connect_timeout delay_before_retry delay_loop fwmark log_all_failures retry warmup
-    """,
+    "host": _CHECK_FWMARK,
     "url": "regex_min_offset regex_max_offset tls_compliant",
 }  # fmt: skip
