@@ -81,21 +81,23 @@ class Process:
         config = load(json.dumps(document))
         self._supervisor, supervisor = socket.socketpair()
         self._kernel, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Over which it asks for marked sockets.
+        self.marks, marks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
             with contextlib.suppress(BaseException):
-                close_others(supervisor.fileno(), kernel.fileno())
+                close_others(supervisor.fileno(), kernel.fileno(), marks.fileno())
                 if descriptors:
                     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
                 if apart:
                     go_apart()
-                health.main(
-                    supervisor, kernel, Start(config=config, generation=1, restarted=restarted)
-                )
+                start = Start(config=config, generation=1, restarted=restarted, marks=marks)
+                health.main(supervisor, kernel, start)
                 os._exit(0)
             os._exit(1)
         supervisor.close()
         kernel.close()
+        marks.close()
         self._decoders = {self._supervisor: Decoder(), self._kernel: Decoder()}
         self.told: list[Message] = []
         self.said: list[Message] = []
@@ -186,6 +188,7 @@ class Process:
             self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self._supervisor.close()
         self._kernel.close()
+        self.marks.close()
 
 
 def go_apart() -> None:

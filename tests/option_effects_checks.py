@@ -80,6 +80,12 @@ _shown("what_dns_asks", "dns_check", "name type")
 _shown("what_smtp_says", "smtp_check", "helo_name")
 _TEST = "what_programs_are_run_and_what_their_end_means"
 _shown(_TEST, "misc_check", "misc_path misc_timeout misc_dynamic")
+for _kind in (*_WITH_PORTS, "ping_check"):
+    EFFECTS[f"{_kind}.fwmark"] = Effect(
+        witness=Witness.KERNEL,
+        test="tests/netns/test_agent_pools.py"
+        "::test_what_a_check_sends_has_its_mark_whoever_dies",
+    )
 EFFECTS["misc_check.user"] = Effect(
     witness=Witness.PROCESS,
     test="tests/unit/proc/test_track_programs.py"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_without_omega_the_end_is_told_to_nobody(
 
 
 def verdicts(agent: Agent) -> dict[str, tuple[bool, str]]:
-    """(up, reason) of each check of a program, by the real server that it is for."""
+    """(up, reason) of each check, by the real server that it is for; once they are checked."""
     try:
         checks = ask("status", agent.runtime, 5.0).get("checks", [])
     except ClientError:
@@ -123,7 +124,7 @@ def verdicts(agent: Agent) -> dict[str, tuple[bool, str]]:
     return {
         one["users"][0].removeprefix("web/"): (one["up"], one["reason"])
         for one in checks
-        if one["type"] == "MISC_CHECK" and one["checked"]
+        if one["checked"]
     }
 
 
@@ -149,7 +150,7 @@ def test_programs_of_checks_run_as_their_user_whoever_dies(
 
     def settles(*, well: bool) -> None:
         wanted = {"usual": well, "other": well, "wrong": False}
-        eventually(lambda: {name: up for name, (up, _) in verdicts(one).items()} == wanted, 20.0)
+        eventually(lambda: {name: verdicts(one).get(name, ("",))[0] for name in wanted} == wanted)
 
     settles(well=True)
     assert "(mail)" in verdicts(one)["wrong"][1]
@@ -161,3 +162,53 @@ def test_programs_of_checks_run_as_their_user_whoever_dies(
         settles(well=False)
         closed.unlink()
         settles(well=True)
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "http_get": {"url": {"path": "/"}},
+    "ssl_get": {"url": {"path": "/"}},
+    "tcp_check": {},
+    "smtp_check": {},
+    "udp_check": {"require_reply": True},
+    "dns_check": {},
+    "ping_check": {},
+}
+
+
+def test_what_a_check_sends_has_its_mark_whoever_dies(agent: Callable[..., Agent]) -> None:
+    """The mark leads into a table of routes where the server is unreachable in a way of its own."""
+
+    def real(number: int, kind: str, **options: Any) -> dict[str, Any]:
+        return {"ip": f"198.51.100.{number}", kind: {**KINDS[kind], **options}}
+
+    marked = {kind: real(number, kind, fwmark=7) for number, kind in enumerate(KINDS, 1)}
+    plain = {f"plain_{kind}": real(number, kind) for number, kind in enumerate(KINDS, 101)}
+    one = agent(real_servers={**marked, **plain})
+    ip = one.namespace.ip
+    subprocess.run(
+        ["ip", "netns", "exec", one.namespace.name, "sysctl", "-qw",
+         "net.ipv4.ping_group_range=0 2147483647"],
+        check=True, timeout=10,
+    )  # fmt: skip
+    ip("rule", "add", "fwmark", "7", "lookup", "77")
+    ip("route", "add", "unreachable", "198.51.100.0/24", "table", "77")
+
+    def say(reason: str) -> Callable[[], bool]:
+        def found() -> bool:
+            reasons = {name: why for name, (_, why) in verdicts(one).items()}
+            return all(reasons.get(name) == reason for name in marked) and all(
+                reasons.get(name) == "network is unreachable" for name in plain
+            )
+
+        return found
+
+    eventually(say("no route to host"), 20.0)
+    for name, route, reason in (
+        ("kernel", "blackhole", "invalid argument"),
+        ("health", "unreachable", "no route to host"),
+    ):
+        before = one.children()
+        kill(one, name)
+        eventually(lambda before=before: set(one.children()) - set(before))  # type: ignore[misc]
+        ip("route", "replace", route, "198.51.100.0/24", "table", "77")
+        eventually(say(reason), 20.0)

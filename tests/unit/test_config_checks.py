@@ -190,7 +190,7 @@ RS = f"{WEB}.real_servers.rs"
         ({"tcp_check": {"bindto": "::1"}}, "tcp_check[0].bindto", "cannot reach 10.1.0.1"),
         ({"ping_check": {"connect_ip": "fe80::1"}}, "ping_check[0]", "say bind_if"),
         ({"ping_check": {"connect_port": 80}}, "ping_check[0].connect_port", "unknown option"),
-        ({"tcp_check": {"fwmark": 1}}, "tcp_check[0].fwmark", "use bind_if"),
+        ({"tcp_check": {"fwmark": 0}}, "tcp_check[0].fwmark", "from 1 to 4294967295"),
         ({"udp_check": {"payload": 1234}}, "udp_check[0].payload", "put it in quotes"),
         ({"udp_check": {"payload": "abc"}}, "udp_check[0].payload", "two for each byte"),
         ({"udp_check": {"payload": "xx"}}, "udp_check[0].payload", "two for each byte"),

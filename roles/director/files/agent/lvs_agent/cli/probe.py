@@ -122,6 +122,7 @@ def _origin(check: Check) -> tuple[str, ...]:
         *([f"address {source.address}"] if source.address else []),
         *([f"port {source.port}"] if source.port else []),
         *([f"interface {source.interface}"] if source.interface else []),
+        *([f"mark {source.mark}"] if source.mark else []),
     ]
     return (f"from {', '.join(parts)}",)
 

@@ -165,9 +165,10 @@ def _pace(check: Values, real: Values, server: Values) -> Values:
 
 def _source(check: Values) -> Source | None:
     address, port, interface = check["bindto"], check.get("bind_port"), check["bind_if"]
-    if address is None and port is None and interface is None:
+    mark = check["fwmark"]
+    if address is None and port is None and interface is None and mark is None:
         return None
-    return Source(address=address, port=port or 0, interface=interface)
+    return Source(address=address, port=port or 0, interface=interface, mark=mark or 0)
 
 
 def _http(check: Values, real: Values, server: Values) -> Values:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a probe starts from; what is None or 0 is the kernel's choice."""
+    """Where a probe starts from; what is None or 0 is the kernel's choice.
+
+    `mark`: the firewall mark of what it sends, 0: none.
+    """
 
     address: str | None = None
     port: int = 0
     interface: str | None = None
+    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,6 +302,32 @@ class ProgramEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SocketsWanted:
+    """health -> kernel, over the socket for this alone: make `count` sockets for a check with a
+    firewall mark (`core/health/marks.py`), of the configuration `generation`.
+
+    `number`: none is used twice, by any health process. Each is answered by a SocketsGiven of the
+    same number, unless the kernel process dies first.
+    """
+
+    number: int
+    generation: int
+    mark: int
+    ipv6: bool
+    transport: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketsGiven:
+    """kernel -> health: the answer to the SocketsWanted `number`. The sockets are in the same
+    packet (SCM_RIGHTS in unix(7)); with an `error` there are none."""
+
+    number: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverridesOrder:
     """Supervisor -> kernel: these are the overrides, all of them (`overrides.encode`; no bytes:
     those that are in force).
@@ -388,6 +414,8 @@ Message = (
     | BfdState
     | ProgramWanted
     | ProgramEnded
+    | SocketsWanted
+    | SocketsGiven
     | OverridesOrder
     | OverridesReport
     | OverrideChange

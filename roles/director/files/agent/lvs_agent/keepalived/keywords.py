@@ -89,7 +89,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "ssl_get": ("ca", "certificate", "key"),
 }
 # What an old host block of SMTP_CHECK may say: of its own connection, and of the whole check.
-HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port", "connect_timeout")
+HOST = (
+    "connect_ip", "connect_port", "bindto", "bind_if", "bind_port", "connect_timeout", "fwmark",
+)  # fmt: skip
 HOST_PACE = ("retry", "delay_before_retry", "delay_loop", "warmup", "alpha", "log_all_failures")
 
 _PORT = "without NAT its port is only where it is checked: packets keep theirs"
@@ -185,7 +187,6 @@ SINCE: dict[tuple[str, str], str] = {
     ("*", "sni_name"): "2.2.8",
 }
 
-_CHECK_FWMARK = "fwmark"
 _PROCESSES = ("vrrp", "checker", "bfd")
 _NETLINK = ("vrrp_netlink_cmd", "vrrp_netlink_monitor", "lvs_netlink_cmd", "lvs_netlink_monitor")
 
@@ -242,14 +243,7 @@ NOT_HERE: dict[str, str] = {
     "bfd_instance": "multihop",
     "virtual_server": "nat_mask snmp_name hashed",
     "real_server": "snmp_name",
-    "HTTP_GET": _CHECK_FWMARK,
-    "SSL_GET": "fwmark tls_compliant",
-    "TCP_CHECK": _CHECK_FWMARK,
-    "UDP_CHECK": _CHECK_FWMARK,
-    "PING_CHECK": _CHECK_FWMARK,
-    "SMTP_CHECK": _CHECK_FWMARK,
-    "DNS_CHECK": _CHECK_FWMARK,
+    "SSL_GET": "tls_compliant",
     "SSL": "password",
-    "host": _CHECK_FWMARK,
     "url": "regex_min_offset regex_max_offset tls_compliant",
 }  # fmt: skip

@@ -42,7 +42,8 @@ class Start:
     only): the instance states to go on with; empty means to begin in INIT. `pools` (kernel only):
     what the earlier process said last of its pools. `overrides` (kernel only): what operators said
     of real servers, so that no moment of a restart gives one its weight back. `instance_overrides`
-    (ha only): what they want of instances.
+    (ha only): what they want of instances. `marks` (kernel and health): the socket over which one
+    asks the other for sockets with a firewall mark.
     """
 
     config: Config
@@ -52,6 +53,7 @@ class Start:
     pools: tuple[PoolChange, ...] = ()
     overrides: Entries = ()
     instance_overrides: tuple[InstanceOverride, ...] = ()
+    marks: socket.socket | None = None
 
 
 class Child:

@@ -16,7 +16,14 @@ from typing import assert_never
 from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
 from lvs_agent.adapters.probes.making import make
 from lvs_agent.adapters.programs import Programs
-from lvs_agent.core.checks import BfdCheck, Check, FileCheck, MiscCheck
+from lvs_agent.core.checks import (
+    BfdCheck,
+    Check,
+    FileCheck,
+    MiscCheck,
+    NetworkCheck,
+    ProbedCheck,
+)
 from lvs_agent.core.health.board import Board, Change, Watched, is_paused
 from lvs_agent.core.health.check import (
     LOCAL_ERROR_PAUSE_NS,
@@ -26,6 +33,7 @@ from lvs_agent.core.health.check import (
     kind,
     target,
 )
+from lvs_agent.core.health.marks import socket_of
 from lvs_agent.core.health.schedule import (
     STARTS_AT_ONCE,
     Queue,
@@ -48,6 +56,7 @@ from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.health_files import FileNews
 from lvs_agent.proc.health_log import HealthLog
+from lvs_agent.proc.health_marks import MarkedProbe, Sockets
 from lvs_agent.proc.health_programs import RequestProbe, Requests
 from lvs_agent.proc.health_sessions import SessionNews, SessionProbe
 from lvs_agent.proc.loop import Loop, Timer
@@ -91,6 +100,7 @@ class Health(Child):
         self._programs = Programs(loop)
         # The clock was never so late in an earlier process.
         self._requests = Requests(self.supervisor.send, loop.now_ns())
+        self._sockets = Sockets(loop, start.marks, self.log, self._arm)
         self._files = FileNews(loop, self._run_now)
         self._sessions = SessionNews()
         # Of the BFD_CHECKs, by neighbour: of 65,536 jobs nobody is to be searched for at each word.
@@ -111,6 +121,7 @@ class Health(Child):
 
     def _apply(self, config: Config) -> None:
         self.config = config
+        self._sockets.generation = self.generation
         self._sessions.configure(config.bfd_instances)
         difference = self._board.configure(config, self.generation)
         for watched in difference.removed:
@@ -152,13 +163,21 @@ class Health(Child):
         elif isinstance(check, MiscCheck) and check.user is not None:
             job.probe = RequestProbe(self._requests, check, job)
         else:
-            job.probe = make(check, self._engine, self._programs, job)
+            job.probe = self._probe(check, job)
         if isinstance(check, FileCheck):
             self._files.add(check)
             within_ns = 0  # there is nobody to be spared
         if within_ns is None:
             within_ns = warmup_ns(count, check.delay_loop_ns)
         self._queue.push(now_ns + phase_ns(index, within_ns), job)
+
+    def _probe(self, check: ProbedCheck, job: Job) -> Probe:
+        kind = socket_of(check)
+        if kind is None or not isinstance(check, NetworkCheck):
+            return make(check, self._engine, self._programs, job)
+        probe = MarkedProbe(self._sockets, self._engine, check, kind, job)
+        probe.around(make(check, self._engine, self._programs, probe.ended))
+        return probe
 
     def _run_now(self, wanted: Callable[[Check], bool]) -> None:
         """Run the wanted checks out of turn. FILE_CHECKs only: they are never in flight."""
@@ -327,7 +346,10 @@ class Health(Child):
     def handle(self, message: Message) -> None:
         """A new kernel or track process is told everything; a BFD session decides its checks."""
         match message:
+            case ProcessDied(name="kernel"):
+                self._sockets.died()
             case ProcessRestarted(name="kernel"):
+                self._sockets.restarted()
                 self._tell_everything()
             case ProcessRestarted(name="track"):
                 for verdict in self._board.verdicts():

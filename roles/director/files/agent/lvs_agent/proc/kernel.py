@@ -30,6 +30,7 @@ from lvs_agent.core.model import Config
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.kernel_ipvs import IpvsKeeper
 from lvs_agent.proc.kernel_keepers import Keepers
+from lvs_agent.proc.kernel_marks import SocketMaker
 from lvs_agent.proc.kernel_status import StatusAnswer
 from lvs_agent.proc.kernel_suspend import SuspendTeller
 from lvs_agent.proc.loop import Loop
@@ -92,6 +93,7 @@ class Kernel(Child):
             overrides=start.overrides,
             tell=self.supervisor.send,
         )
+        self._marks = SocketMaker(loop, start.marks, start.config, start.generation, self.log)
         self._suspend = SuspendTeller(
             start.config, lambda: self._keepers.host.host, self._health.send
         )
@@ -206,6 +208,7 @@ class Kernel(Child):
         for error in self._keepers.reconfigure(config):
             self.log("error", error)
         self._ipvs.reconfigure(config, self.generation)
+        self._marks.reconfigure(config, self.generation)
         self._suspend.reconfigure(config)
         self._rewrite_ledger()
 

@@ -134,6 +134,8 @@ class Supervisor:
         self._children: dict[str, _ChildProcess] = {}
         self._exit_status = 0
         self._ends = _peer_sockets()
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._marks = dict(zip((KERNEL, HEALTH), pair, strict=True))
         self._lock = runtime_directory.lock(settings.runtime_directory)
         self._listener = control_socket.listen(settings.runtime_directory)
         self._signals = SignalQueue((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
@@ -220,10 +222,12 @@ class Supervisor:
         name = action.name
         ours, theirs = socket.socketpair()
         peers = [self._ends[name, peer] for peer in PEERS[name]]
+        marks = self._marks.get(name)
+        shared = [*peers, *([] if marks is None else [marks])]
         if action.restarted:
             # Not at the first start: what is waiting then is the first word of a sibling, which is
             # not said again.
-            for end in peers:
+            for end in shared:
                 _drain(end)
         start = Start(
             config=part(name, self.loaded.config),
@@ -233,9 +237,10 @@ class Supervisor:
             pools=action.pools,
             overrides=self.overrides.entries if name == KERNEL else (),
             instance_overrides=self.instance_overrides.for_birth() if name == HA else (),
+            marks=marks,
         )
         main = getattr(self._mains, name)
-        kept = {theirs.fileno(), self._lock, *(end.fileno() for end in peers)}
+        kept = {theirs.fileno(), self._lock, *(end.fileno() for end in shared)}
         room = Room(name=name, capabilities=CAPABILITIES[name], descriptors=frozenset(kept))
         try:
             forked = fork(room, lambda: main(theirs, *peers, start))

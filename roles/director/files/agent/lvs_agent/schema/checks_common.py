@@ -96,6 +96,14 @@ NETWORK = (
         default_doc="as the routes say",
         example="eth1",
     ),
+    integer(
+        "fwmark",
+        "Firewall mark of what the check sends, for rules of routing (virtual_rules, static_rules)"
+        " and packet filters.",
+        (1, 2**32 - 1),
+        default_doc="none",
+        example=7,
+    ),
 )
 
 # Of those with ports.

@@ -166,14 +166,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "lvs_sync_daemon_interface": "write lvs_sync_daemon in global_defs, with inst",
     "multihop": "BFD runs over one hop (RFC 5881); name a neighbour on the link",
     # Checks
-    **dict.fromkeys(
-        (
-            "http_get.fwmark", "ssl_get.fwmark", "tcp_check.fwmark", "udp_check.fwmark",
-            "ping_check.fwmark", "smtp_check.fwmark", "dns_check.fwmark", "host.fwmark",
-        ),
-        "a mark needs a privilege that the process which reads what servers send must not have; use"
-        " bind_if, or bindto with a routing rule for that source address",
-    ),
     "smtp_check.host": "write an smtp_check with connect_ip and connect_port for each",
     "fast_recovery": "every url is fetched in every check; remove it",
     "tls_compliant": "an answer that ends without TLS's own end is accepted; remove it",

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from lvs_agent.adapters import marked_sockets
 from lvs_agent.core.checks import NetworkCheck, Source
 from lvs_agent.core.health.check import Outcome, Result
 
@@ -110,6 +111,7 @@ class Engine:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._exchanges: dict[int, Exchange] = {}
+        self._given: dict[Exchange, list[socket.socket]] = {}
         self._deadlines: list[tuple[int, int, Exchange]] = []
         self._listed = 0
 
@@ -123,7 +125,7 @@ class Engine:
     def open(self, exchange: Exchange, where: Where) -> socket.socket | Result:
         """Begin a connection; a Result when that failed at once."""
         try:
-            connection = socket.socket(where.family, where.kind, where.protocol)
+            connection = self._socket(exchange, where)
         except OSError as error:
             return _no_socket(where, error.errno or 0)
         if where.source is not None:
@@ -144,6 +146,28 @@ class Engine:
             return failure(error.errno or 0)
         self._exchanges[connection.fileno()] = exchange
         return connection
+
+    def _socket(self, exchange: Exchange, where: Where) -> socket.socket:
+        """One that was given, or a new one, for whose mark we may have the privilege."""
+        given = self._given.get(exchange)
+        if given:
+            return given.pop()
+        made = socket.socket(where.family, where.kind, where.protocol)
+        if where.source is not None and where.source.mark:
+            try:
+                marked_sockets.mark(made, where.source.mark)
+            except OSError:
+                made.close()
+                raise
+        return made
+
+    def give(self, exchange: Exchange, sockets: list[socket.socket]) -> None:
+        """Sockets for the next connections of `exchange`, as its check needs them."""
+        self._given[exchange] = sockets
+
+    def take_back(self, exchange: Exchange) -> None:
+        """Close what it was given and did not use."""
+        marked_sockets.close(self._given.pop(exchange, ()))
 
     def again(self, connection: socket.socket) -> None:
         """Tell of what is there once more: its exchange has not read all of it."""
