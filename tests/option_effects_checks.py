@@ -83,8 +83,7 @@ _shown(_TEST, "misc_check", "misc_path misc_timeout misc_dynamic")
 for _kind in (*_WITH_PORTS, "ping_check"):
     EFFECTS[f"{_kind}.fwmark"] = Effect(
         witness=Witness.KERNEL,
-        test="tests/netns/test_agent_pools.py"
-        "::test_what_a_check_sends_has_its_mark_whoever_dies",
+        test="tests/netns/test_agent_pools.py::test_what_a_check_sends_has_its_mark_whoever_dies",
     )
 EFFECTS["misc_check.user"] = Effect(
     witness=Witness.PROCESS,
