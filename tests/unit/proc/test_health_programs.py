@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from health_process import Process, Run, document
+from lvs_agent.adapters.programs import name_of
 from lvs_agent.config import load
-from lvs_agent.core.health.programs import name_of
 from lvs_agent.core.messages import (
     ProcessDied,
     ProgramEnded,

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from lvs_agent import config as configuration
-from lvs_agent.adapters.programs import RUNNING_LIMIT
-from lvs_agent.core.health.programs import name_of
+from lvs_agent.adapters.programs import RUNNING_LIMIT, name_of
 from lvs_agent.core.messages import ProcessDied, ProgramEnded, ProgramWanted, Reconfigure
 from lvs_agent.core.model import Config
 from lvs_agent.proc.config_parts import pack, part

@@ -10,9 +10,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.adapters.script import Script, ScriptResult
+from lvs_agent.core.checks import MiscCheck
 from lvs_agent.core.model import Command
 from lvs_agent.proc.loop import Loop
+
+
+def name_of(check: MiscCheck) -> str:
+    """What two processes call a check: the same in both and after every reload, for equal checks
+    and for no others. It says nothing of what is run: that, each knows from its configuration."""
+    return sha256_hex(repr(check).encode())
+
 
 # Programs at a time: starting one takes about 1 ms, and each is a process of its own beside the
 # director's real work. Others wait for their turn.

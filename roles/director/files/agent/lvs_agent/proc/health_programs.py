@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from lvs_agent.adapters.probes.engine import Done
 from lvs_agent.adapters.probes.local import judged
+from lvs_agent.adapters.programs import name_of
 from lvs_agent.adapters.script import ScriptResult
 from lvs_agent.core.checks import MiscCheck
 from lvs_agent.core.health.check import Outcome, Result
-from lvs_agent.core.health.programs import name_of
 from lvs_agent.core.messages import ProgramEnded, ProgramWanted
 
 _LOST = Result(

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lvs_agent.adapters.programs import Program, Programs
+from lvs_agent.adapters.programs import Program, Programs, name_of
 from lvs_agent.adapters.script import ScriptResult
 from lvs_agent.core.checks import MiscCheck
-from lvs_agent.core.health.programs import command_of, name_of
+from lvs_agent.core.health.programs import command_of
 from lvs_agent.core.messages import ProgramEnded, ProgramWanted
 from lvs_agent.proc.loop import Loop
 
