@@ -39,12 +39,12 @@ LAB = (
     "test_vrrp_options",
     "test_single_instance",
     "test_proxy_pairs",
-    "test_differential",
     "test_tutorial",
     "test_lab_tool",
     "test_lvs_nat",
     "test_ipvs_netlink",
     "test_ipvs_options",
+    "test_differential_vrrp",
     "test_quorum",
     "test_sync_daemon",
 )

@@ -24,7 +24,6 @@ WITHOUT: dict[tuple[str, str], str] = {
     ("global_defs", "v3_checksum_as_v2"): _NEWER,
     ("vrrp_instance", "owner_ignore_adverts v3_checksum_as_v2"): _NEWER,
     ("SSL_GET", "sni_name"): _NEWER,
-    ("vrrp_instance", "no_accept"): "the lab's kernel has no nftables, which both need for it",
 }
 
 
