@@ -73,7 +73,7 @@ FULL: dict[str, Any] = {
             "script": ["/bin/sh", "-c", "a && b"],
             "weight": 3,
             "interval": 0.5,
-            "user": "nobody",
+            "user": "nobody:nogroup",
         },
     },
     "vrrp_track_files": {"f": {"file": "/run/f", "init_file": 0}},

@@ -19,7 +19,7 @@ from lvs_agent.config import (
     rules_vrrp,
 )
 from lvs_agent.config.report import Report, suggestion
-from lvs_agent.config.rules_names import check_interface_name, full_path, user_name
+from lvs_agent.config.rules_names import check_interface_name, full_path, run_as
 
 _FIFOS = ("notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo")
 # A mailbox as RFC 5321 sends it, without quoted local parts; "root" alone is local delivery.
@@ -32,7 +32,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     _groups(values["global_defs"], report)
     _mail(values["global_defs"], report)
     _fifos(values["global_defs"], report)
-    user_name(values["global_defs"]["script_user"], "global_defs.script_user", report)
+    run_as(values["global_defs"]["script_user"], "global_defs.script_user", report)
     _sync_daemon(values, report)
     _timeouts(values["global_defs"]["lvs_timeouts"], report)
     for name in values["interface_up_down_delays"]:

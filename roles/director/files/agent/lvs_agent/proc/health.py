@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
-from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
+from lvs_agent.adapters.programs import Programs
 from lvs_agent.core.checks import BfdCheck, Check, FileCheck, MiscCheck
 from lvs_agent.core.health.board import Board, Change, Watched, is_paused
 from lvs_agent.core.health.check import (
@@ -39,6 +39,7 @@ from lvs_agent.core.messages import (
     Message,
     ProcessDied,
     ProcessRestarted,
+    ProgramEnded,
     Suspended,
     VerdictsComplete,
 )
@@ -48,6 +49,7 @@ from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.health_files import FileNews
 from lvs_agent.proc.health_log import HealthLog
+from lvs_agent.proc.health_programs import RequestProbe, Requests
 from lvs_agent.proc.health_sessions import SessionNews, SessionProbe
 from lvs_agent.proc.loop import Loop, Timer
 
@@ -88,6 +90,8 @@ class Health(Child):
         self._kernel = Channel(loop, kernel, self._from_kernel, self._kernel_closed)
         self._engine = Engine()
         self._programs = Programs(loop)
+        # The clock was never so late in an earlier process.
+        self._requests = Requests(self.supervisor.send, loop.now_ns())
         self._files = FileNews(loop, self._run_now)
         self._sessions = SessionNews()
         # Of the BFD_CHECKs, by neighbour: of 65,536 jobs nobody is to be searched for at each word.
@@ -148,6 +152,8 @@ class Health(Child):
         if isinstance(check, BfdCheck):
             job.probe = SessionProbe(self._sessions, check, job)
             self._told.setdefault(check.neighbor, []).append(job)
+        elif isinstance(check, MiscCheck) and check.user is not None:
+            job.probe = RequestProbe(self._requests, check, job)
         else:
             job.probe = make(check, self._engine, self._programs, job)
         if isinstance(check, FileCheck):
@@ -332,6 +338,10 @@ class Health(Child):
                     self.supervisor.send(replace(verdict, repeated=True))
             case BfdState():
                 self._heard(message)
+            case ProgramEnded():
+                self._requests.answered(message)
+            case ProcessDied(name="track"):
+                self._requests.lost()
             case ProcessRestarted() | ProcessDied():
                 return
             case _:
