@@ -30,6 +30,7 @@ SYNONYMS: dict[str, dict[str, tuple[str, bool]]] = {
     "virtual_server": {
         "lvs_sched": ("lb_algo", False), "lvs_method": ("lb_kind", False),
     },
+    "global_defs": {"vrrp_rlimit_rtime": ("vrrp_rlimit_rttime", True)},
     "bfd_instance": {"neighbour_ip": ("neighbor_ip", False)},
     "HTTP_GET": {"nb_get_retry": ("retry", True)},
     "SSL_GET": {"nb_get_retry": ("retry", True)},
@@ -61,7 +62,7 @@ FLAGS = (
     "no_checker_emails", "vrrp_strict", "enable_script_security", "sh_port", "sh_fallback",
     "mh_port", "mh_fallback", "flag_1", "flag_2", "flag_3", "vrrp_skip_check_adv_addr",
     "vrrp_check_unicast_src", "check_unicast_src", "virtual_server.alpha",
-    "virtual_server.inhibit_on_failure",
+    "virtual_server.inhibit_on_failure", "vrrp_no_swap",
 )  # fmt: skip
 
 # Options of ours that keepalived has no keyword for, by block of the schema.
@@ -166,6 +167,12 @@ DIFFERENT: dict[tuple[str, str], str] = {
     ("*", "notify_fifo"): "belongs to the agent's own user and group",
     ("*", "vrrp_notify_fifo"): "belongs to the agent's own user and group",
     ("*", "lvs_notify_fifo"): "belongs to the agent's own user and group",
+    ("*", "vrrp_rt_priority"): "is 20 where nothing is said",
+    ("*", "vrrp_rlimit_rttime"): "is 0.1 s where nothing is said. A process that takes longer"
+    " loses its real-time priority until it is back in its loop, and is not ended",
+    ("*", "vrrp_priority"): "has no effect as long as the process has a real-time priority, as it"
+    " has by default",
+    ("*", "max_auto_priority"): "the time that the process itself used does not count as waiting",
     ("*", "max_hops"): "of one hop only, as RFC 5881 wants by default",
     ("*", "payload"): "without it the datagram is empty, not random",
     ("virtual_server", "smtp_alert"): "is on by default for the quorum too, in keepalived for real"
@@ -186,7 +193,8 @@ SINCE: dict[tuple[str, str], str] = {
 }
 
 _CHECK_FWMARK = "fwmark"
-_PROCESSES = ("vrrp", "checker", "bfd")
+_OTHERS = ("checker", "bfd")
+_PROCESSES = ("vrrp", *_OTHERS)
 _NETLINK = ("vrrp_netlink_cmd", "vrrp_netlink_monitor", "lvs_netlink_cmd", "lvs_netlink_monitor")
 
 # Place -> keywords that nobody misses: what they ask for holds here in any case, or they are about
@@ -197,8 +205,7 @@ NEEDLESS: dict[str, str] = {
         "tmp_config_directory process_names set_supplementary_groups disable_local_igmp",
         "lvs_flush_on_stop lvs_flush_onstop reload_check_config random_seed log_unknown_vrids",
         "nftables nftables_priority nftables_counters nftables_ifindex vrrp_iptables vrrp_ipsets",
-        "max_auto_priority min_auto_priority_delay",
-        *(f"{name}_priority {name}_rt_priority" for name in _PROCESSES),
+        *(f"{name}_priority {name}_rt_priority" for name in _OTHERS),
         *(f"{name}_rcv_bufs {name}_rcv_bufs_force" for name in (*_NETLINK, "process_monitor")),
         "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier",
     )),
@@ -223,7 +230,7 @@ NOT_HERE: dict[str, str] = {
         "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
         *(
             f"{name}_rlimit_rttime {name}_rlimit_rtime {name}_no_swap {name}_cpu_affinity"
-            for name in _PROCESSES
+            for name in _OTHERS
         ),
         "snmp_socket enable_snmp_keepalived enable_snmp_vrrp enable_snmp_checker enable_snmp_rfc",
         "enable_snmp_rfcv2 enable_snmp_rfcv3 enable_traps",

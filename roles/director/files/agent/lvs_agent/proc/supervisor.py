@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from lvs_agent.adapters import control_socket, privileges, runtime_directory
+from lvs_agent.adapters import control_socket, privileges, runtime_directory, scheduling
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
@@ -162,6 +162,12 @@ class Supervisor:
         return self._exit_status
 
     def _give_up_privileges(self) -> None:
+        wanted = self.loaded.config.global_defs.scheduling
+        scheduling.allow(
+            priority=max(wanted.priority, wanted.auto_priority),
+            nice_value=wanted.nice or 0,
+            memory=wanted.no_swap,
+        )
         needed = frozenset().union(*CAPABILITIES.values())
         for missing in sorted(needed - _OPTIONAL - privileges.permitted()):
             text = f"CAP_{missing.name} is missing; start the agent as root or by its unit"

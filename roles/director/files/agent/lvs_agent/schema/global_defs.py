@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """global_defs: what holds for the whole agent, and the defaults of the instances.
 
-Owns those options; mail has a file of its own.
+Owns those options; mail and scheduling have files of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from lvs_agent.schema.inherited import INHERITED, PREFIX
 from lvs_agent.schema.kinds import Block, Kind, Option, command, flag, integer, seconds
 from lvs_agent.schema.mail import MAIL_OPTIONS
+from lvs_agent.schema.scheduling import SCHEDULING
 
 LVS_SYNC_DAEMON = Block(
     name="lvs_sync_daemon",
@@ -212,6 +213,7 @@ GLOBAL_DEFS = Block(
         *_VRRP,
         *MAIL_OPTIONS,
         *_SCRIPTS,
+        *SCHEDULING,
         Option(
             name="lvs_timeouts",
             kind=Kind.BLOCK,

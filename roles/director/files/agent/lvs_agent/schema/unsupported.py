@@ -8,7 +8,7 @@ named with its block, as "tcp_check.fwmark".
 from __future__ import annotations
 
 _SYSTEMD = "set it in a drop-in of lvs-agent.service (systemctl edit lvs-agent)"
-_PRIORITY = f"the agent keeps VRRP in a process of its own; to raise its priority, {_SYSTEMD}"
+_PRIORITY = f"the agent keeps VRRP in a process of its own; for all of them {_SYSTEMD}"
 _STATUS = "ask the running agent instead: lvsctl status --json"
 _SNMP = "there is no SNMP agent; lvsctl status --json says everything that it would"
 _DBUS = "there is no D-Bus interface; use lvsctl, or the notify FIFO"
@@ -39,22 +39,21 @@ NOT_SUPPORTED: dict[str, str] = {
     # Scheduling and resources of processes
     **dict.fromkeys(
         (
-            "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "checker_priority",
-            "bfd_priority", "vrrp_rt_priority", "checker_rt_priority", "bfd_rt_priority",
+            "checker_priority", "bfd_priority", "checker_rt_priority", "bfd_rt_priority",
         ),
         f"{_PRIORITY} with CPUSchedulingPolicy=",
     ),
     **dict.fromkeys(
-        ("vrrp_no_swap", "checker_no_swap", "bfd_no_swap"), f"{_PRIORITY} with MemorySwapMax=0"
+        ("checker_no_swap", "bfd_no_swap"), f"{_PRIORITY} with MemorySwapMax=0"
     ),
     **dict.fromkeys(
-        ("vrrp_cpu_affinity", "checker_cpu_affinity", "bfd_cpu_affinity"),
+        ("checker_cpu_affinity", "bfd_cpu_affinity"),
         f"{_SYSTEMD} with CPUAffinity=",
     ),
     **dict.fromkeys(
         (
-            "vrrp_rlimit_rttime", "checker_rlimit_rttime", "bfd_rlimit_rttime",
-            "vrrp_rlimit_rtime", "checker_rlimit_rtime", "bfd_rlimit_rtime",
+            "checker_rlimit_rttime", "bfd_rlimit_rttime",
+            "checker_rlimit_rtime", "bfd_rlimit_rtime",
         ),
         f"{_SYSTEMD} with LimitRTTIME=",
     ),
@@ -189,6 +188,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "ssl.password": "the key must have none: openssl pkey -in OLD -out NEW",
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
+    "vrrp_rlimit_rtime": "is called vrrp_rlimit_rttime",
     "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"
     f" its start, {_SYSTEMD} with ExecStartPre=/sbin/ipvsadm --clear",
     "lvs_flush_on_stop": "the agent removes its services when it stops; remove it",
