@@ -19,6 +19,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _checker,
     _cluster,
     _elsewhere,
+    _hosts,
     _keepalived,
     _keepalived_import,
     _keepalived_inventory,
@@ -138,6 +139,12 @@ def _from_folder(folder: str) -> tuple[dict[str, Source], dict[str, str]]:
 def _next(made: Made, dest: str, kept: list[str], problems: list[Problem]) -> list[str]:
     steps = [f"{path} is encrypted and was left as it is; compare it" for path in kept]
     steps.append(f"read {dest}: a comment stands above whatever was not taken over as it was")
+    if brought := made.shared.get(_hosts.UNMANAGED_VIRTUAL):
+        more = f" and {len(brought) - 1} more" if len(brought) > 1 else ""
+        steps.append(
+            f"decide how clients get to {brought[0]}{more}, of a virtual server and of no"
+            f" vrrp_instance: see lvs_{_hosts.UNMANAGED_VIRTUAL}"
+        )
     if any(not one.warning for one in problems):
         steps.append("correct there what lvs.cluster.validate refuses")
     vault = os.path.join(dest, _keepalived_inventory.VAULT)
