@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.module_utils import _host, _ipvs_table
 
-
 # 127.0.0.0/8 is such a network on every host.
 _LOOPBACK = "127."
 

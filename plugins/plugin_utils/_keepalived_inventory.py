@@ -39,10 +39,9 @@ _UNMANAGED = (
     "done, make them hosts of lvs_real_servers with their lvs_address, and take them out here.",
 )
 _BROUGHT = (
-    "Addresses of virtual servers that are in no vrrp_instance, and on no director by themselves. As",
-    "with keepalived, nothing here brings them to a director: clients get there only if something",
-    "else does. If it is to move with an instance, add it to the instance's virtual_ipaddress, and",
-    "take it out here.",
+    "Addresses of virtual servers that no vrrp_instance has. As with keepalived, clients do not",
+    "get there unless something else brings them to a director. If one is to move with an",
+    "instance, add it to that instance's virtual_ipaddress, and take it out here.",
 )
 _LISTS = {"unmanaged_real_servers": _UNMANAGED, "unmanaged_virtual_addresses": _BROUGHT}
 _VAULT_HEAD = ("The passwords of keepalived.conf. Encrypt this file:", "ansible-vault encrypt {}")

@@ -42,7 +42,8 @@ def refused(found: _keepalived_import.Imported) -> list[str]:
 
 def warned(found: _keepalived_import.Imported) -> list[tuple[str, str]]:
     """Where lvs.cluster.validate warns, and what it says."""
-    return [(one.where, one.message) for one in cluster_check.problems(found.written) if one.warning]
+    problems = cluster_check.problems(found.written)
+    return [(one.where, one.message) for one in problems if one.warning]
 
 
 def notices(found: _keepalived_import.Imported) -> list[tuple[str, str]]:
@@ -99,10 +100,9 @@ def test_direct_routing_without_the_virtual_address_that_the_article_forgot() ->
     ]
     assert found.files["group_vars/lvs_directors/main.yml"].endswith(
         """
-# Addresses of virtual servers that are in no vrrp_instance, and on no director by themselves. As
-# with keepalived, nothing here brings them to a director: clients get there only if something
-# else does. If it is to move with an instance, add it to the instance's virtual_ipaddress, and
-# take it out here.
+# Addresses of virtual servers that no vrrp_instance has. As with keepalived, clients do not
+# get there unless something else brings them to a director. If one is to move with an
+# instance, add it to that instance's virtual_ipaddress, and take it out here.
 lvs_unmanaged_virtual_addresses:
   - 172.16.1.254
 """
