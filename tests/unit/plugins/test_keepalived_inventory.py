@@ -40,6 +40,12 @@ def refused(found: _keepalived_import.Imported) -> list[str]:
     return [str(one) for one in problems if not one.warning]
 
 
+def warned(found: _keepalived_import.Imported) -> list[tuple[str, str]]:
+    """Where lvs.cluster.validate warns, and what it says."""
+    problems = cluster_check.problems(found.written)
+    return [(one.where, one.message) for one in problems if one.warning]
+
+
 def notices(found: _keepalived_import.Imported) -> list[tuple[str, str]]:
     """Where, and how what is said begins."""
     pairs = [one.partition(": ") for one in found.notices]
@@ -80,16 +86,50 @@ def test_two_instances_of_which_the_second_file_was_copied_with_its_router_id() 
 
 
 def test_direct_routing_without_the_virtual_address_that_the_article_forgot() -> None:
-    """No instance has 172.16.1.254: no client would get there, and keepalived does not say it."""
+    """No instance has 172.16.1.254. keepalived runs, and says nothing; so does the inventory run,
+    but it says what is to be decided."""
     found = imported(COPIES / "lvs_dr", named={"172.16.1.3": "rs1", "172.16.1.4": "rs2"})
     assert notices(found) == SERVER
     server = found.written.variables["drct1"]["lvs_virtual_servers"]["172.16.1.254:80"]
     assert server["real_servers"] == {"rs1": {"weight": 1}, "rs2": {"weight": 2}}
     assert server["http_get"]["retry"] == 3
     assert found.written.variables["rs2"] == {"lvs_address": "172.16.1.4"}
-    assert {one.partition(": 172")[0] for one in refused(found)} == {
-        "group_vars: lvs_virtual_servers.172.16.1.254:80.ip"
-    }
+    assert refused(found) == []
+    assert [where for where, message in warned(found) if "has 172.16.1.254: " in message] == [
+        "group_vars: lvs_unmanaged_virtual_addresses"
+    ]
+    assert found.files["group_vars/lvs_directors/main.yml"].endswith(
+        """
+# Addresses of virtual servers that no vrrp_instance has. As with keepalived, clients do not
+# get there unless something else brings them to a director. If one is to move with an
+# instance, add it to that instance's virtual_ipaddress, and take it out here.
+lvs_unmanaged_virtual_addresses:
+  - 172.16.1.254
+"""
+    )
+
+
+@pytest.mark.parametrize("holders", [("drct1", "drct2"), ("drct1",), ()])
+def test_an_address_that_somebody_put_there_is_a_hosts_own_if_all_directors_have_it(
+    holders: tuple[str, ...],
+) -> None:
+    """If some have it, it goes from one to the other, and nothing here moves it."""
+    vip = "172.16.1.254/32"
+    own = {"drct1": "172.16.1.9/16", "drct2": "172.16.1.2/16"}
+    found = imported(
+        COPIES / "lvs_dr",
+        addresses={
+            name: {"eno16777736": [address, vip] if name in holders else [address]}
+            for name, address in own.items()
+        },
+    )
+    by_itself = len(holders) == len(own)
+    for name, address in own.items():
+        variables = found.written.variables[name]
+        listed = [address, vip] if by_itself else [address]
+        assert variables["lvs_interfaces"] == {"eno16777736": listed}
+        assert ("lvs_unmanaged_virtual_addresses" in variables) is not by_itself
+    assert refused(found) == []
 
 
 def test_nat_with_a_second_file_that_lacks_braces_a_virtual_router_id_and_a_scheduler() -> None:
