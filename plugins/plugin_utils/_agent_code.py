@@ -2,7 +2,7 @@
 """Asks the agent's own code, in a process of its own.
 
 Owns that one call. The code is the authority on documents and on keepalived.conf; it comes with the
-role's files and needs nothing but the standard library. Must never import it into Ansible's process.
+role's files and needs only the standard library. Must never import it into Ansible's process.
 """
 
 from __future__ import annotations
