@@ -123,6 +123,13 @@ _shown(_KERNEL, _TEST, "global_defs", "max_auto_priority min_auto_priority_delay
 _TEST = "unit/proc/test_ha_scheduling.py::test_who_computes_too_long_goes_on_without_real_time"
 _shown(_PROCESS, _TEST, "global_defs", "vrrp_rlimit_rttime")
 
+# Files for programs that read keepalived's
+
+_TEST = "netns/test_dump_files.py::test_files_are_those_of_keepalived"
+_shown(_PROCESS, _TEST, "global_defs", "json_dump_file state_dump_file stats_dump_file")
+_TEST = "netns/test_dump_files.py::test_second_layout_is_a_mapping"
+_shown(_PROCESS, _TEST, "global_defs", "json_version")
+
 # Elections
 
 _TEST = "netns/test_vrrp_elections.py::test_returning_higher_priority_preempts"

@@ -42,6 +42,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "global_defs.max_auto_priority": 0,
     "global_defs.min_auto_priority_delay": 1000000,
     "global_defs.vrrp_no_swap": False,
+    "global_defs.json_version": "1",
+    "global_defs.lvs_flush": False,
     "vrrp_instance.state": "BACKUP",
     "vrrp_instance.priority": 100,
     "vrrp_instance.advert_int": 1,

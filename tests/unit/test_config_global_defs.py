@@ -176,3 +176,24 @@ def test_processors_are_numbers_in_several_notations(value: Any, cpus: tuple[int
 def test_what_is_no_number_of_a_processor_is_refused(value: Any) -> None:
     with pytest.raises(ConfigRejected, match=r"global_defs\.vrrp_cpu_affinity: must be numbers"):
         loaded({}, global_defs={"vrrp_cpu_affinity": value})
+
+
+@pytest.mark.parametrize("option", ["json_dump_file", "state_dump_file", "stats_dump_file"])
+def test_dump_files_are_where_others_see_them(option: str) -> None:
+    accepted = loaded({}, global_defs={option: "/run/lvs-agent/x"}).global_defs
+    assert getattr(accepted, option) == "/run/lvs-agent/x"
+    assert accepted.json_version == "1"
+    for path, wrong in (
+        ("/tmp/keepalived.json", r"name a file in /run/lvs-agent, such as .*/keepalived\.json"),
+        ("/var/tmp/x", "of its own"),
+        ("xy", "full path"),
+        ("/run/../tmp/x", "full path"),
+    ):
+        with pytest.raises(ConfigRejected, match=wrong):
+            loaded({}, global_defs={option: path})
+
+
+def test_two_dumps_are_two_files() -> None:
+    same = {"json_dump_file": "/run/lvs-agent/x", "stats_dump_file": "/run/lvs-agent/x"}
+    with pytest.raises(ConfigRejected, match="already that of json_dump_file"):
+        loaded({}, global_defs=same)

@@ -81,6 +81,11 @@ def _global_defs(values: dict[str, Any]) -> GlobalDefs:
         mail_faults=not global_defs["no_email_faults"],
         timeouts=_timeouts(global_defs["lvs_timeouts"]),
         sync_daemon=_sync_daemon(global_defs["lvs_sync_daemon"], values["vrrp_instances"]),
+        lvs_flush=global_defs["lvs_flush"],
+        json_dump_file=global_defs["json_dump_file"],
+        state_dump_file=global_defs["state_dump_file"],
+        stats_dump_file=global_defs["stats_dump_file"],
+        json_version=global_defs["json_version"],
         scheduling=_scheduling(global_defs),
         interface_delays=tuple(
             InterfaceDelay(

@@ -106,7 +106,8 @@ class Scheduling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalDefs:
-    """What holds for the whole agent. `router_id` None: the host's name."""
+    """What holds for the whole agent. `router_id` None: the host's name. `lvs_flush`: what others
+    have in IPVS is removed once, at the start."""
 
     router_id: str | None
     startup_delay_ns: int = 0
@@ -121,6 +122,11 @@ class GlobalDefs:
     timeouts: LvsTimeouts | None = None
     interface_delays: tuple[InterfaceDelay, ...] = ()
     scheduling: Scheduling = Scheduling()
+    lvs_flush: bool = False
+    json_dump_file: str | None = None
+    state_dump_file: str | None = None
+    stats_dump_file: str | None = None
+    json_version: str = "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

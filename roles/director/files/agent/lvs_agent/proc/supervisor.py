@@ -59,6 +59,7 @@ from lvs_agent.proc.child import Start
 from lvs_agent.proc.config_parts import part
 from lvs_agent.proc.configuration import Loaded, advert_ints_ns
 from lvs_agent.proc.control_server import ControlServer
+from lvs_agent.proc.dumps import SIGNALS, Dumps
 from lvs_agent.proc.fork import Forked, Room, fork, reap
 from lvs_agent.proc.instance_overrides import InstanceOverrides
 from lvs_agent.proc.loop import Loop
@@ -136,7 +137,8 @@ class Supervisor:
         self._ends = _peer_sockets()
         self._lock = runtime_directory.lock(settings.runtime_directory)
         self._listener = control_socket.listen(settings.runtime_directory)
-        self._signals = SignalQueue((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+        self._dumps = Dumps(lambda: self.loaded.config, self._collect_status, journal)
+        self._signals = SignalQueue((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, *SIGNALS))
         self._control = ControlServer(self.loop, self._listener, os.geteuid(), self.operator.serve)
 
     def run(self) -> int:
@@ -321,11 +323,18 @@ class Supervisor:
 
     def _signalled(self) -> None:
         for one in self._signals.read():
-            if one is signal.SIGHUP:
+            if one == signal.SIGHUP:
                 self.operator.reload_on_signal()
+            elif one in SIGNALS:
+                self._dumps.signalled(one)
             else:
-                self.journal.write("info", f"{one.name}: stopping")
+                self.journal.write("info", f"{signal.Signals(one).name}: stopping")
                 self.stop()
+
+    def _collect_status(self, done: Callable[[bytes], None]) -> None:
+        """What people read of it: the rest takes long, and no dump has it."""
+        board = self.boards[True]
+        board.collect(lambda: done(self.operator.document(board)))
 
     def stop(self) -> None:
         """Begin the stop sequence."""

@@ -102,13 +102,8 @@ NOT_SUPPORTED: dict[str, str] = {
         ("enable_dbus", "dbus_service_name", "dbus_no_interface_name"),
         _DBUS,
     ),
-    **dict.fromkeys(
-        (
-            "state_dump_file", "stats_dump_file", "json_dump_file", "data_use_instance",
-            "json_version", "config_save_dir",
-        ),
-        _STATUS,
-    ),
+    "config_save_dir": _STATUS,
+    "data_use_instance": "one agent runs per host: its files need no other names; remove it",
     "tmp_config_directory": "the configuration is read once, by one process; remove it",
     "fifo_write_vrrp_states_on_reload": "a reload changes no state here; ask lvsctl status",
     # Configuration files
@@ -189,8 +184,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
     "vrrp_rlimit_rtime": "is called vrrp_rlimit_rttime",
-    "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"
-    f" its start, {_SYSTEMD} with ExecStartPre=/sbin/ipvsadm --clear",
     "lvs_flush_on_stop": "the agent removes its services when it stops; remove it",
     "lvs_flush_onstop": "the agent removes its services when it stops; remove it",
     "checker_log_all_failures": "set log_all_failures in the checks that it is for",
