@@ -94,9 +94,7 @@ def test_an_instance_is_held_where_one_of_its_addresses_is() -> None:
     assert rules.held(both, host("192.0.2.98/24")) == ()
     first, second = both.vrrp_instances[0].addresses
     for addresses, found in (((first,), ()), ((), ("VI_1",))):
-        one = dataclasses.replace(
-            both.vrrp_instances[0], addresses=addresses, excluded=(second,)
-        )
+        one = dataclasses.replace(both.vrrp_instances[0], addresses=addresses, excluded=(second,))
         part = dataclasses.replace(both, vrrp_instances=(one,))
         assert rules.held(part, host("192.0.2.98/32")) == found, "of the adverts, if there are any"
     elsewhere = config("192.0.2.99/32 dev eth9")
