@@ -20,8 +20,8 @@ _GOOD = "1"
 
 @dataclass(frozen=True, kw_only=True)
 class Advert:
-    """A VRRP advert as tshark reads it. `interval` is in seconds (version 2) or as shown. `addresses`
-    has those of IPv4."""
+    """A VRRP advert as tshark reads it. `interval` is in seconds (version 2) or as shown;
+    `addresses` are those of IPv4."""
 
     at_s: float
     source: str

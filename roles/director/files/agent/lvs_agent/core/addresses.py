@@ -55,8 +55,7 @@ def held(config: Config, host: Host) -> tuple[str, ...]:
         instance.name
         for instance in config.vrrp_instances
         if any(
-            found(address, host) is not None
-            for address in instance.addresses or instance.excluded
+            found(address, host) is not None for address in instance.addresses or instance.excluded
         )
     )
 

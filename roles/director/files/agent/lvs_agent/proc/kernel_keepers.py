@@ -66,9 +66,7 @@ class Keepers:
         # Before the VMACs: they are not to say a word.
         self._firewall = FirewallKeeper(loop, config=config, log=log, restarted=restarted)
         self.host.start()
-        self._routes = RouteKeeper(
-            loop, config=config, log=log, restarted=restarted, shared=shared
-        )
+        self._routes = RouteKeeper(loop, config=config, log=log, restarted=restarted, shared=shared)
         self._sync = SyncKeeper(loop, config=config, log=log, restarted=restarted, shared=shared)
         self._timeouts = TimeoutsKeeper(loop, config=config, log=log, directory=directory)
         self.host.on_settled.append(lambda _changes: self._routes.host_changed())
