@@ -29,7 +29,8 @@ _SHARED_HEAD = (
 )
 _OWN_HEAD = "What {} has of its own. lvs_host is merged over the group's variables."
 _NO_ADDRESS = (
-    "A keepalived.conf does not say the host's own addresses. The check would know its networks:",
+    "A keepalived.conf does not say the host's own addresses. With them, lvs.cluster.validate sees",
+    "whether the others fit the host's networks:",
     "lvs_address: 192.0.2.11",
     "lvs_interfaces:",
     "  eth0: [192.0.2.11/24]",

@@ -29,7 +29,7 @@ MENDED = (
         "host_vars/drct2.yml",
         f"""\
     # drct2: {imported.CONF}:26: VI_2 lacks virtual_router_id: it is left out
-    # Not on drct2, but on drct1.
+    # Not on drct2, but on drct1; null takes it away.
     VI_2: null
 """,
         """\

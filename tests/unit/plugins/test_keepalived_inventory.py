@@ -144,15 +144,15 @@ def test_nat_with_a_second_file_that_lacks_braces_a_virtual_router_id_and_a_sche
         ("drct2.conf:37", "the block of virtual_server 172.16.1.188"),
     ]
     assert found.differences == [
-        "drct2: vrrp_instances.VI_2: not on drct2, but on drct1",
-        "drct1: virtual_servers.172.16.1.188:80.delay_loop: not on drct2",
-        "drct1: virtual_servers.172.16.1.188:80.lb_algo: not on drct2",
+        "drct2: vrrp_instances.VI_2: not on drct2, but on drct1; null takes it away",
+        "drct1: virtual_servers.172.16.1.188:80.delay_loop: not on drct2, where it is 60",
+        "drct1: virtual_servers.172.16.1.188:80.lb_algo: not on drct2, where it is wlc",
     ]
     assert refused(found) == []
     assert found.files["host_vars/drct2.yml"].endswith(
         """\
     # drct2.conf:26: VI_2 lacks virtual_router_id: it is left out
-    # Not on drct2, but on drct1.
+    # Not on drct2, but on drct1; null takes it away.
     VI_2: null
 """
     )
