@@ -209,7 +209,7 @@ SLIPS: tuple[Slip, ...] = (
     _global("vrrp_mcast_group6", "not an IPv6 multicast", vrrp_mcast_group6="224.0.0.18"),
     _global("lvs_sync_daemon.inst", "did you mean VI_1?", lvs_sync_daemon="eth1 inst VI_2"),
     _global("enable_snmp_vrrp", "lvsctl status --json", enable_snmp_vrrp=True),
-    _global("vrrp_rt_priority", "systemctl edit lvs-agent", vrrp_rt_priority=50),
+    _global("umask", "systemctl edit lvs-agent", umask="022"),
     _global("vrrp_iptables", "nftables table of its own", vrrp_iptables="INPUT"),
     _top("interface_up_down_delays.eth0.down", "from 0 to 255",
          interface_up_down_delays={"eth0": "256 1"}),

@@ -39,6 +39,7 @@ LAB = (
     "test_vrrp_options",
     "test_single_instance",
     "test_proxy_pairs",
+    "test_differential",
     "test_tutorial",
     "test_lab_tool",
     "test_lvs_nat",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.adapters.probes.engine import Done
 from lvs_agent.adapters.probes.local import judged
 from lvs_agent.adapters.script import ScriptResult
@@ -69,7 +70,7 @@ class RequestProbe:
     def __init__(self, requests: Requests, check: MiscCheck, done: Done) -> None:
         self._requests = requests
         self.check = check
-        self.name = name_of(check)
+        self.name = name_of(check, sha256_hex)
         self._done = done
         self._number: int | None = None
 

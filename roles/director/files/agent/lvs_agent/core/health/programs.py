@@ -7,13 +7,13 @@ configuration. What is run, as whom and for how long is never part of a request.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lvs_agent.core.checks import MiscCheck
 from lvs_agent.core.model import Command, VirtualServer
 
-_NAME_BYTES = 16
+# Half of a SHA-256: nobody chooses both of two programs to be taken for each other.
+_NAME_CHARACTERS = 32
 
 
 def programs_of(servers: Iterable[VirtualServer]) -> tuple[MiscCheck, ...]:
@@ -26,9 +26,10 @@ def programs_of(servers: Iterable[VirtualServer]) -> tuple[MiscCheck, ...]:
     )
 
 
-def name_of(check: MiscCheck) -> str:
-    """The same in every process and after every reload, for equal checks and for no others."""
-    return hashlib.blake2b(repr(check).encode(), digest_size=_NAME_BYTES).hexdigest()
+def name_of(check: MiscCheck, digest: Callable[[bytes], str]) -> str:
+    """The same in every process and after every reload, for equal checks and for no others.
+    `digest` gives a hexadecimal SHA-256."""
+    return digest(repr(check).encode())[:_NAME_CHARACTERS]
 
 
 def command_of(check: MiscCheck) -> Command:
