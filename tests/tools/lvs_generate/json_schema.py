@@ -40,6 +40,7 @@ def text() -> str:
         "additionalProperties": {"type": "array", "items": {"type": "string"}},
     }
     properties["lvs_unmanaged_real_servers"] = {"type": "array", "items": _ADDRESS}
+    properties["lvs_unmanaged_virtual_addresses"] = {"type": "array", "items": _ADDRESS}
     properties["lvs_fwmark_addresses"] = {
         "type": "object",
         "patternProperties": {"^[0-9]+$": {"type": "array", "items": _ADDRESS}},

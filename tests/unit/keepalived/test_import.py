@@ -45,7 +45,7 @@ def test_a_pair_with_its_mail_scripts_and_sync_group_is_read_whole() -> None:
             smtp_connect_timeout 30
             router_id drct1
             vrrp_mcast_group4 224.200.100.18
-            script_user nobody
+            script_user nobody nogroup
             enable_script_security
         }
         vrrp_script web {
@@ -104,7 +104,7 @@ def test_a_pair_with_its_mail_scripts_and_sync_group_is_read_whole() -> None:
             "smtp_connect_timeout": 30,
             "router_id": "drct1",
             "vrrp_mcast_group4": "224.200.100.18",
-            "script_user": "nobody",
+            "script_user": "nobody:nogroup",
             "enable_script_security": True,
         },
         "vrrp_scripts": {

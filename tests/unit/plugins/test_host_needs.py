@@ -16,13 +16,32 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs, _r
         ({}, []),
         ({"global_defs": {"script_user": "web"}}, ["web"]),
         ({"global_defs": {"script_user": "web www-data"}}, ["web"]),
+        ({"global_defs": {"script_user": "web:www-data"}}, ["web"]),
         ({"global_defs": {"script_user": "lvs-agent"}}, []),
+        ({"global_defs": {"script_user": "lvs-agent:lvs-agent"}}, []),
+        ({"global_defs": {"script_user": "lvs-agent:www-data"}}, ["lvs-agent"]),
         (
             {
                 "global_defs": {"script_user": "web"},
                 "vrrp_scripts": {"a": {"user": "probe"}, "b": {"user": "web"}, "c": {}},
             },
             ["probe", "web"],
+        ),
+        (
+            {
+                "global_defs": {"script_user": "web"},
+                "virtual_servers": {
+                    "v": {
+                        "misc_check": {"misc_path": "/bin/true", "user": "a"},
+                        "real_servers": {
+                            "one": {"misc_check": [{"user": "b:mail"}, {"user": "lvs-agent"}]},
+                            "two": {"misc_check": True, "tcp_check": {"user": "x"}},
+                        },
+                        "sorry_server": [{"misc_check": {"user": "c"}}],
+                    },
+                },
+            },
+            ["a", "b", "c", "web"],
         ),
         # What the checker refuses must not fail here: the user is to see its words.
         ({"global_defs": None, "vrrp_scripts": {"a": None, "b": {"user": 7}}}, []),

@@ -7,7 +7,6 @@ Owns the care with links: nothing that somebody else put there is opened or chan
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 _MODE = 0o644
@@ -15,7 +14,7 @@ _MODE = 0o644
 
 def write(path: Path, content: bytes) -> None:
     """Replace the file, atomically: readers see the old or the new one, whole. Raises OSError."""
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name[:200]}.{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, _MODE)
     try:

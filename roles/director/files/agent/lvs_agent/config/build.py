@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from lvs_agent.config.build_commands import command
 from lvs_agent.config.build_kernel import route, rules_of, static_address
 from lvs_agent.config.build_vrrp import instance, sync_group
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import milliseconds, nanoseconds
+from lvs_agent.core.health.programs import programs_of
 from lvs_agent.core.model import (
     BfdInstance,
-    Command,
     Config,
     Fifo,
     GlobalDefs,
@@ -59,6 +60,7 @@ def build(values: dict[str, Any], virtual_servers: tuple[VirtualServer, ...]) ->
             _process(name, one) for name, one in values["vrrp_track_processes"].items()
         ),
         bfd_instances=tuple(_bfd(name, one) for name, one in values["bfd_instances"].items()),
+        programs=programs_of(virtual_servers),
         static_addresses=tuple(static_address(one) for one in values["static_ipaddress"]),
         static_routes=tuple(route(one) for one in values["static_routes"]),
         static_rules=rules["static_rules"],
@@ -116,12 +118,7 @@ def _fifo(name: str, values: dict[str, Any]) -> Fifo | None:
     if values[name] is None:
         return None
     words = values[f"{name}_script"]
-    reader = words and Command(
-        argv=words,
-        user=values["script_user"],
-        timeout_ns=0,
-        secure=values["enable_script_security"],
-    )
+    reader = words and command(words, values, timeout_ns=0)
     return Fifo(path=values[name], reader=reader)
 
 
@@ -162,11 +159,11 @@ def _scheduling(values: dict[str, Any]) -> Scheduling:
 def _script(name: str, values: dict[str, Any], global_defs: dict[str, Any]) -> TrackScript:
     return TrackScript(
         name=name,
-        command=Command(
-            argv=values["script"],
-            user=values["user"] or global_defs["script_user"],
+        command=command(
+            values["script"],
+            global_defs,
             timeout_ns=nanoseconds(or_else(values["timeout"], values["interval"])),
-            secure=global_defs["enable_script_security"],
+            own_user=values["user"],
         ),
         interval_ns=nanoseconds(values["interval"]),
         rise=values["rise"],

@@ -20,7 +20,7 @@ from lvs_agent.config import (
     static_tracking,
 )
 from lvs_agent.config.report import Report, suggestion
-from lvs_agent.config.rules_names import check_interface_name, full_path, user_name
+from lvs_agent.config.rules_names import check_interface_name, full_path, run_as
 from lvs_agent.schema import dumps
 
 _FIFOS = ("notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo")
@@ -35,7 +35,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     _mail(values["global_defs"], report)
     _fifos(values["global_defs"], report)
     _dumps(values["global_defs"], report)
-    user_name(values["global_defs"]["script_user"], "global_defs.script_user", report)
+    run_as(values["global_defs"]["script_user"], "global_defs.script_user", report)
     _sync_daemon(values, report)
     _timeouts(values["global_defs"]["lvs_timeouts"], report)
     for name in values["interface_up_down_delays"]:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from lvs_agent.core.checks import Check
+from lvs_agent.core.checks import Check, MiscCheck
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings, Tunnel
 from lvs_agent.core.policy import USUAL_POOL, USUAL_SERVER, PoolPolicy, ServerPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program to run: no shell. `user` None: the agent's own.
+    """A program to run: no shell. `user` None: the agent's own; `group` None: that of the user.
 
     At the time limit it is killed; 0 is none, for programs that are to run for ever. `secure`:
     not when somebody but root and its user could have changed it.
@@ -29,6 +29,7 @@ class Command:
     user: str | None
     timeout_ns: int
     secure: bool = False
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -493,6 +494,8 @@ class Config:
     files: tuple[TrackFile, ...] = ()
     processes: tuple[TrackProcess, ...] = ()
     bfd_instances: tuple[BfdInstance, ...] = ()
+    # The MISC_CHECKs of all virtual servers that name a user, each once.
+    programs: tuple[MiscCheck, ...] = ()
     static_addresses: tuple[VirtualAddress, ...] = ()
     static_routes: tuple[Route, ...] = ()
     static_rules: tuple[Rule, ...] = ()

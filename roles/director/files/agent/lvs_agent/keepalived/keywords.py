@@ -90,8 +90,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "real_server": ("ip", "port"),
     "ssl_get": ("ca", "certificate", "key"),
 }
-# What an old host block of SMTP_CHECK may say.
-HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port")
+# What an old host block of SMTP_CHECK may say: of its own connection, and of the whole check.
+HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port", "connect_timeout")
+HOST_PACE = ("retry", "delay_before_retry", "delay_loop", "warmup", "alpha", "log_all_failures")
 
 _ON_STOP = (
     "the agent removes its own services at its end in any case, each as a whole, as with VS; what"
@@ -131,7 +132,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "ca": "is left out: keepalived verifies nothing by it; set verify and ca in ssl_get",
         **dict.fromkeys(("certificate", "key"), "goes into every SSL_GET"),
     },
-    "host": dict.fromkeys(HOST, ""),
+    "host": dict.fromkeys((*HOST, *HOST_PACE), ""),
 }
 BLOCKS_READ_SPECIALLY = ("virtual_server", "real_server", "SSL", "host")
 PLACES_WITHOUT_BLOCK = ("SSL", "host")
@@ -156,15 +157,13 @@ IGNORED: dict[str, dict[str, str]] = {
 DIFFERENT: dict[tuple[str, str], str] = {
     ("vrrp_instance", "state"): "has no effect: priority decides. MASTER without a priority becomes"
     " priority 255, as in keepalived",
-    ("*", "script_user"): "a group cannot be named; without it scripts run as the agent's own user,"
-    " without privileges, never as root",
-    ("*", "user"): "a group cannot be named",
+    ("*", "script_user"): "without it scripts run as the agent's own user, without privileges,"
+    " never as root",
     ("*", "warmup"): "checks start evenly, not at random, and within 5 s where nothing is said",
     ("*", "http_protocol"): "1.0C is 1.0: each request has a connection of its own in any case",
     ("*", "enable_script_security"): "a script that fails the test counts as failed",
     ("*", "regex"): "without backreferences and look-around",
     ("*", "regex_options"): "caseless, dotall and multiline",
-    ("*", "misc_path"): "runs as the agent's own user, without privileges",
     ("*", "v3_checksum_as_v2"): "is on by default here; imported files say it is off",
     ("*", "enable_sni"): "is on by default here; imported files say it is off",
     ("*", "lb_kind"): "is DR by default here; imported files say NAT",
@@ -276,10 +275,7 @@ NOT_HERE: dict[str, str] = {
     "PING_CHECK": _CHECK_FWMARK,
     "SMTP_CHECK": _CHECK_FWMARK,
     "DNS_CHECK": _CHECK_FWMARK,
-    "MISC_CHECK": "user",
     "SSL": "password",
-    "host": """
-        alpha connect_timeout delay_before_retry delay_loop fwmark log_all_failures retry warmup
-    """,
+    "host": _CHECK_FWMARK,
     "url": "regex_min_offset regex_max_offset tls_compliant",
 }  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lvs_agent.keepalived import translate_servers
-from lvs_agent.keepalived.keywords import HOST, TOP
+from lvs_agent.keepalived.keywords import HOST, HOST_PACE, TOP
 from lvs_agent.keepalived.table import places
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_servers import option_of, words_behind
@@ -110,13 +110,14 @@ def _virtualhost(translator: Translator, statement: Statement, check: Values, pa
 
 
 def _smtp_host(translator: Translator, statement: Statement, check: Values, path: str) -> None:
-    place = places()["SMTP_CHECK"]
-    known = tuple(one for one in statement.block or () if one.words[0].text in HOST)
+    """In a host block, a pace is that of the whole check, in keepalived too."""
+    place, own = places()["SMTP_CHECK"], places()["host"]
+    host: Values = {}
     for one in statement.block or ():
-        if one not in known:
-            message = "is said by the SMTP_CHECK itself here: in host it has no effect"
-            translator.note(path, one, f"{one.words[0].text} {message}")
-    check.setdefault("host", []).append(translator.block(place, known, path))
+        word = one.words[0].text
+        within = place if word in (*HOST, *HOST_PACE) else own
+        translator.statement(within, one, check if word in HOST_PACE else host, path)
+    check.setdefault("host", []).append(host)
 
 
 def _dynamic(translator: Translator, statement: Statement, check: Values, path: str) -> None:

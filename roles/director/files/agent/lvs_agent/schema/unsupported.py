@@ -163,13 +163,11 @@ NOT_SUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         (
             "http_get.fwmark", "ssl_get.fwmark", "tcp_check.fwmark", "udp_check.fwmark",
-            "ping_check.fwmark", "smtp_check.fwmark", "dns_check.fwmark",
+            "ping_check.fwmark", "smtp_check.fwmark", "dns_check.fwmark", "host.fwmark",
         ),
         "a mark needs a privilege that the process which reads what servers send must not have; use"
         " bind_if, or bindto with a routing rule for that source address",
     ),
-    "misc_check.user": "checks run as the agent's own user; let a program of that user write its"
-    " finding into a file, and use file_check",
     "smtp_check.host": "write an smtp_check with connect_ip and connect_port for each",
     "fast_recovery": "every url is fetched in every check; remove it",
     "tls_compliant": "an answer that ends without TLS's own end is accepted; remove it",
@@ -183,13 +181,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "vrrp_sync_group.notify_priority_changes": "a group has no priority of its own that could"
     " change; set it in the instances",
     "ssl.password": "the key must have none: openssl pkey -in OLD -out NEW",
-    **dict.fromkeys(
-        (
-            "host.alpha", "host.connect_timeout", "host.delay_before_retry", "host.delay_loop",
-            "host.fwmark", "host.log_all_failures", "host.retry", "host.warmup",
-        ),
-        "say it in the check itself",
-    ),
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
     "vrrp_rlimit_rtime": "is called vrrp_rlimit_rttime",
