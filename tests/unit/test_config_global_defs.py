@@ -7,8 +7,19 @@ from typing import Any
 
 import pytest
 from lvs_agent import config
+from lvs_agent.adapters import (
+    adoption,
+    ipvs_timeouts,
+    ledger_file,
+    link_state_file,
+    overrides_file,
+    runtime_directory,
+)
 from lvs_agent.config import ConfigRejected
 from lvs_agent.core.model import Config, Fifo, Scheduling, VrrpInstance
+from lvs_agent.proc import instance_overrides
+from lvs_agent.schema import dumps
+from lvs_agent.socket_name import SOCKET_NAME
 
 S = 1_000_000_000
 
@@ -186,6 +197,7 @@ def test_dump_files_are_where_others_see_them(option: str) -> None:
     for path, wrong in (
         ("/tmp/keepalived.json", r"name a file in /run/lvs-agent, such as .*/keepalived\.json"),
         ("/var/tmp/x", "of its own"),
+        ("/run/lvs-agent/owned.json", "a file of the agent's own"),
         ("xy", "full path"),
         ("/run/../tmp/x", "full path"),
     ):
@@ -193,7 +205,22 @@ def test_dump_files_are_where_others_see_them(option: str) -> None:
             loaded({}, global_defs={option: path})
 
 
+def test_no_file_of_the_agents_own_is_written_over() -> None:
+    own = (
+        adoption.NAME,
+        instance_overrides.NAME,
+        ipvs_timeouts.NAME,
+        ledger_file.NAME,
+        link_state_file.NAME,
+        overrides_file.NAME,
+        runtime_directory._LOCK_NAME,
+        SOCKET_NAME,
+    )
+    assert sorted(own) == sorted(dumps.RESERVED)
+
+
 def test_two_dumps_are_two_files() -> None:
-    same = {"json_dump_file": "/run/lvs-agent/x", "stats_dump_file": "/run/lvs-agent/x"}
-    with pytest.raises(ConfigRejected, match="already that of json_dump_file"):
-        loaded({}, global_defs=same)
+    for other in ("notify_fifo", "stats_dump_file"):
+        same = {"json_dump_file": "/run/x", other: "/run/x"}
+        with pytest.raises(ConfigRejected, match=r"/run/x is already that of"):
+            loaded({}, global_defs=same)

@@ -105,11 +105,13 @@ def _fifos(values: dict[str, Any], report: Report) -> None:
 
 
 def _dumps(values: dict[str, Any], report: Report) -> None:
-    seen: dict[str, str] = {}
+    seen = {values[name]: name for name in _FIFOS if values[name] is not None}
     for name in dumps.NAMES:
         where, path = f"global_defs.{name}", values[name]
         if path is None or not full_path(path, where, report):
             continue
+        if path.rpartition("/")[2] in dumps.RESERVED:
+            report(where, f"{path} is called like a file of the agent's own; use another name")
         if path.startswith(dumps.PRIVATE):
             report(
                 where,

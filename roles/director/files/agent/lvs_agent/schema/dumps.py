@@ -12,6 +12,11 @@ from lvs_agent.schema.kinds import Kind, Option
 # somebody else's link. "//" is another way to write "/".
 PRIVATE = ("/tmp/", "/var/tmp/", "//")
 PUBLIC = "/run/lvs-agent"
+# Files of the agent's own in its directories.
+RESERVED = (
+    "adopt", "control.sock", "instances.json", "links.json", "lock", "owned.json",
+    "real_servers.json", "timeouts.json",
+)  # fmt: skip
 
 
 def _file(kind: str, usual: str, what: str, when: str) -> Option:
