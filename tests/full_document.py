@@ -73,7 +73,7 @@ FULL: dict[str, Any] = {
             "script": ["/bin/sh", "-c", "a && b"],
             "weight": 3,
             "interval": 0.5,
-            "user": "nobody",
+            "user": "nobody:nogroup",
         },
     },
     "vrrp_track_files": {"f": {"file": "/run/f", "init_file": 0}},
@@ -123,7 +123,12 @@ FULL: dict[str, Any] = {
             "persistence_timeout": True,
             "persistence_granularity": "255.255.255.0",
             "flag_1": True,
-            "real_servers": {"a": {"ip": "10.1.0.1"}},
+            "real_servers": {
+                "a": {
+                    "ip": "10.1.0.1",
+                    "misc_check": {"misc_path": "/bin/true", "user": "nobody:nogroup"},
+                },
+            },
         },
         "marked": {
             "fwmark": 8,

@@ -182,6 +182,7 @@ def _statement(place: Place, keyword: Keyword, depth: int) -> st.SearchStrategy[
 
 
 _WORDS: dict[Kind, list[str]] = {
+    Kind.CPUS: ["0", "3 1"],
     Kind.STATUS_CODES: ["200", "200-299 301", "404"],
     Kind.WORDS: ["nginx", "nginx -g x"],
     Kind.STRINGS: ["caseless", "dotall multiline"],

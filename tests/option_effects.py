@@ -111,6 +111,25 @@ _TEST = "lab/test_sync_daemon.py::test_sync_daemon"
 _shown(_KERNEL, _TEST, "global_defs", "lvs_sync_daemon")
 _shown(_KERNEL, _TEST, "lvs_sync_daemon", "interface inst id maxlen port ttl group")
 
+# Scheduling
+
+_FILE = "netns/test_vrrp_scheduling.py"
+_TEST = f"{_FILE}::test_process_has_the_scheduling_of_the_document_and_after_a_reload_the_new_one"
+_shown(
+    _KERNEL, _TEST, "global_defs", "vrrp_rt_priority vrrp_priority vrrp_no_swap vrrp_cpu_affinity"
+)
+_TEST = f"{_FILE}::test_kept_waiting_the_process_raises_its_priority_up_to_the_limit"
+_shown(_KERNEL, _TEST, "global_defs", "max_auto_priority min_auto_priority_delay")
+_TEST = "unit/proc/test_ha_scheduling.py::test_who_computes_too_long_goes_on_without_real_time"
+_shown(_PROCESS, _TEST, "global_defs", "vrrp_rlimit_rttime")
+
+# Files for programs that read keepalived's
+
+_TEST = "netns/test_dump_files.py::test_files_are_those_of_keepalived"
+_shown(_PROCESS, _TEST, "global_defs", "json_dump_file state_dump_file stats_dump_file")
+_TEST = "netns/test_dump_files.py::test_second_layout_is_a_mapping"
+_shown(_PROCESS, _TEST, "global_defs", "json_version")
+
 # Elections
 
 _TEST = "netns/test_vrrp_elections.py::test_returning_higher_priority_preempts"

@@ -17,7 +17,6 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lvs.cluster.plugins.action import cluster_check
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
-    _checker,
     _cluster,
     _elsewhere,
     _hosts,
@@ -27,7 +26,8 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _keepalived_sources,
     _keepalived_written,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Failed, Source
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
+from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Source
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster import Made
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, "failed": True, "msg": "say directors, or files"}
         try:
             return result | self._import(arguments, task_vars)
-        except (Failed, _checker.CheckerFailed) as failure:
+        except Failed as failure:
             return {**result, "failed": True, "msg": str(failure)}
 
     def _import(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:

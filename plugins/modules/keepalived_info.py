@@ -107,7 +107,7 @@ agent:
   returned: always
   type: dict
 kernel:
-  description: Addresses and IPVS, a line for each thing.
+  description: Addresses, IPVS, and the routes and rules of either program, a line for each thing.
   returned: always
   type: list
   elements: str
@@ -317,7 +317,9 @@ def gather(module: AnsibleModule) -> dict[str, Any]:
     result = {
         "keepalived": found,
         "agent": agent(module),
-        "kernel": _keepalived.kernel_lines(_kernel_view.addresses(module), _kernel_view.services()),
+        "kernel": _keepalived.kernel_lines(
+            _kernel_view.addresses(module), _kernel_view.policies(module), _kernel_view.services()
+        ),
         "record": _text.parsed(_host.read_text(module.params["record"])),
     }
     if module.params["against"]:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _forwarding, _view
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import DIRECTORY, Failed, Read
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
+from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import DIRECTORY, Read
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster import Director
 
 _FILE = "keepalived.conf"

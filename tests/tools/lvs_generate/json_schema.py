@@ -143,7 +143,7 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             return {"type": "string"}
         case Kind.HEX_PATTERN:
             return {"type": ["boolean", "string"]}
-        case Kind.STATUS_CODES:
+        case Kind.CPUS | Kind.STATUS_CODES:
             return {"type": ["integer", "string", "array"]}
         case Kind.BLOCK:
             return dict(reference)

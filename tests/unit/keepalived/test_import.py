@@ -45,7 +45,7 @@ def test_a_pair_with_its_mail_scripts_and_sync_group_is_read_whole() -> None:
             smtp_connect_timeout 30
             router_id drct1
             vrrp_mcast_group4 224.200.100.18
-            script_user nobody
+            script_user nobody nogroup
             enable_script_security
         }
         vrrp_script web {
@@ -104,7 +104,7 @@ def test_a_pair_with_its_mail_scripts_and_sync_group_is_read_whole() -> None:
             "smtp_connect_timeout": 30,
             "router_id": "drct1",
             "vrrp_mcast_group4": "224.200.100.18",
-            "script_user": "nobody",
+            "script_user": "nobody:nogroup",
             "enable_script_security": True,
         },
         "vrrp_scripts": {
@@ -497,3 +497,26 @@ def test_mail_that_nobody_would_deliver_is_left_out() -> None:
     assert found.document == {"global_defs": {"router_id": "x"}}
     assert found.errors() == ()
     assert [line for line, _ in noted(found)] == [2]
+
+
+def test_dump_files_in_tmp_become_files_that_others_see() -> None:
+    found = imported(
+        """
+        global_defs {
+            json_dump_file /tmp/sub/k.json
+            state_dump_file /srv/k.data
+            json_version 2
+            data_use_instance
+        }
+        """
+    )
+    assert found.document["global_defs"] == {
+        "json_dump_file": "/run/lvs-agent/k.json",
+        "state_dump_file": "/srv/k.data",
+        "json_version": "2",
+    }
+    ((line, told),) = noted(found)
+    assert (line, told.partition(":")[0]) == (
+        3,
+        "json_dump_file /tmp/sub/k.json becomes /run/lvs-agent/k.json",
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
 
 from . import conftest  # noqa: F401
 
@@ -229,7 +230,7 @@ def test_an_inventory_that_would_not_say_the_same_is_not_written(
     files = _keepalived_inventory.files
     monkeypatch.setattr(_keepalived_inventory, "files", forgetful)
     document = {"vrrp_instances": {"V": {**INSTANCE, "priority": 90}}}
-    with pytest.raises(_keepalived.Failed, match="would not give lb1 what"):
+    with pytest.raises(Failed, match="would not give lb1 what"):
         _keepalived_import.imported(read_as(document))
 
 
@@ -274,12 +275,12 @@ def test_a_copy_with_its_includes_is_a_folder_and_absolute_paths_are_beside_it(
 def test_what_is_no_configuration_says_so(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "drct1").mkdir()
     (tmp_path / "drct1" / "keepalived.conf").write_bytes(content)
-    with pytest.raises(_keepalived.Failed, match=message):
+    with pytest.raises(Failed, match=message):
         imported(tmp_path)
 
 
 def test_a_folder_without_copies_says_what_belongs_there(tmp_path: Path) -> None:
-    with pytest.raises(_keepalived.Failed, match=r"no NAME\.conf"):
+    with pytest.raises(Failed, match=r"no NAME\.conf"):
         imported(tmp_path)
 
 
@@ -289,7 +290,7 @@ def placed(files: dict[str, str], dest: Path, *, force: bool = False, check: boo
 
 def test_nothing_is_written_over_unless_told_and_then_nothing_at_all(tmp_path: Path) -> None:
     (tmp_path / "b.yml").write_text("mine\n")
-    with pytest.raises(_keepalived.Failed, match=re.escape(f"{tmp_path}/b.yml: exists")):
+    with pytest.raises(Failed, match=re.escape(f"{tmp_path}/b.yml: exists")):
         placed({"a.yml": "a\n", "b.yml": "b\n"}, tmp_path)
     assert not (tmp_path / "a.yml").exists()
     placed({"a.yml": "a\n", "b.yml": "b\n"}, tmp_path, force=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import derive
+from lvs_agent.config import build_commands, derive
 from lvs_agent.config.build_kernel import route, virtual_address
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
@@ -136,13 +136,7 @@ def _trackers(own: Values, document: Values) -> tuple[Tracking, ...]:
 
 def _notify(own: Values, global_defs: Values) -> Notify:
     def command(name: str) -> Command | None:
-        words = own.get(name)
-        return words and Command(
-            argv=words,
-            user=global_defs["script_user"],
-            timeout_ns=nanoseconds(global_defs["notify_timeout"]),
-            secure=global_defs["enable_script_security"],
-        )
+        return build_commands.notify(own.get(name), global_defs)
 
     mail = or_else(global_defs["smtp_alert_vrrp"], or_else(global_defs["smtp_alert"], False))
     return Notify(

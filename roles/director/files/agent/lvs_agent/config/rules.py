@@ -19,7 +19,8 @@ from lvs_agent.config import (
     rules_vrrp,
 )
 from lvs_agent.config.report import Report, suggestion
-from lvs_agent.config.rules_names import check_interface_name, full_path, user_name
+from lvs_agent.config.rules_names import check_interface_name, full_path, run_as
+from lvs_agent.schema import dumps
 
 _FIFOS = ("notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo")
 # A mailbox as RFC 5321 sends it, without quoted local parts; "root" alone is local delivery.
@@ -32,7 +33,8 @@ def check(values: dict[str, Any], report: Report) -> None:
     _groups(values["global_defs"], report)
     _mail(values["global_defs"], report)
     _fifos(values["global_defs"], report)
-    user_name(values["global_defs"]["script_user"], "global_defs.script_user", report)
+    _dumps(values["global_defs"], report)
+    run_as(values["global_defs"]["script_user"], "global_defs.script_user", report)
     _sync_daemon(values, report)
     _timeouts(values["global_defs"]["lvs_timeouts"], report)
     for name in values["interface_up_down_delays"]:
@@ -98,6 +100,23 @@ def _fifos(values: dict[str, Any], report: Report) -> None:
         other = seen.setdefault(path, name)
         if other != name:
             report(where, f"{path} is already that of {other}; use another pipe")
+
+
+def _dumps(values: dict[str, Any], report: Report) -> None:
+    seen: dict[str, str] = {}
+    for name in dumps.NAMES:
+        where, path = f"global_defs.{name}", values[name]
+        if path is None or not full_path(path, where, report):
+            continue
+        if path.startswith(dumps.PRIVATE):
+            report(
+                where,
+                f"{path}: the agent has a /tmp of its own, which nobody else sees; name a file in"
+                f" {dumps.PUBLIC}, such as {dumps.PUBLIC}/{path.rpartition('/')[2]}",
+            )
+        other = seen.setdefault(path, name)
+        if other != name:
+            report(where, f"{path} is already that of {other}; use another file")
 
 
 def _timeouts(values: dict[str, Any] | None, report: Report) -> None:

@@ -3,8 +3,9 @@
 
 Owns what is desired now, what the kernel is known to have, and the way from one to the other:
 changes at once, an audit every few seconds for what others did. Must never touch a service that is
-neither configured nor owned. Work is done in slices, so that a takeover that is asked for in the
-middle of ten thousand changes waits a few milliseconds, not for all of them.
+neither configured nor owned, but for lvs_flush when the agent starts. Work is done in slices, so
+that a takeover that is asked for in the middle of ten thousand changes waits a few milliseconds,
+not for all of them.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class IpvsKeeper:
         self._work: Timer | None = None
         self._settling: Timer | None = None
         self._frozen = restarted
+        # Once, and neither for a successor nor beside another program.
+        self._flush = config.global_defs.lvs_flush and not restarted
         self._loaded = False
         self.drift = Drift()
         self._set_servers(config)
@@ -197,6 +200,8 @@ class IpvsKeeper:
         """Read what there is, then bring everything in line; for the start and after trouble."""
         if not self._frozen:
             self._settle()  # whether IPVS can be spoken to or not
+        if self._flush and not self._own_everything():
+            return
         if not self._owned:
             self._frozen, self._loaded = False, True
             self._schedule_audit()
@@ -218,6 +223,28 @@ class IpvsKeeper:
         self._mark(self._servers)
         self._mark(sorted(self._owned - self._servers.keys()))
         self._schedule_audit()
+
+    def _own_everything(self) -> bool:
+        """Own whatever IPVS has, so that what is not configured is removed. False: IPVS cannot be
+        spoken to, though it is needed."""
+        try:
+            foreign = self._ipvs.service_list().keys() - self._owned
+        except IpvsMissing as error:
+            if self._owned:
+                self._in_trouble(error)
+                return False
+            foreign = set()
+        except OSError as error:
+            self._in_trouble(error)
+            return False
+        self._flush = False
+        self._owned |= foreign
+        if foreign:
+            shown = ", ".join(str(key) for key in sorted(foreign)[:_LOGGED_OPERATIONS])
+            rest = len(foreign) - _LOGGED_OPERATIONS
+            more = f" and {rest} more" if rest > 0 else ""
+            self._log("warning", f"IPVS: lvs_flush removes {shown}{more}")
+        return True
 
     def _mark(self, keys: Iterable[ServiceKey]) -> None:
         """Bring `keys` in line before the loop waits again."""

@@ -36,7 +36,8 @@ VIRTUAL_IPADDRESS = Block(
             name="dev",
             kind=Kind.INTERFACE,
             doc="Interface that gets the address.",
-            default_doc="the instance's VMAC if it has one, else its interface",
+            default_doc="the instance's VMAC if it has one and the address is of its family, else"
+            " the instance's interface",
             example="eth0",
         ),
         flag(
