@@ -105,6 +105,13 @@ _shown(_KERNEL, _TEST, "virtual_route", "no_track")
 _TEST = "netns/test_kernel_routes.py::test_static_ones_are_there_from_the_start_and_gone_at_the_end"
 _shown(_KERNEL, _TEST, "document", "static_ipaddress static_routes static_rules")
 
+_FILE = "netns/test_vrrp_tracking.py"
+_TEST = f"{_FILE}::test_what_is_static_is_tracked_by_its_interface"
+_shown(_KERNEL, _TEST, "document", "track_groups")
+_shown(_KERNEL, _TEST, "track_group", "group")
+for _block in ("virtual_ipaddress", "virtual_route", "virtual_rule"):
+    _shown(_KERNEL, _TEST, _block, "track_group")
+
 # IPVS connections
 
 _TEST = "lab/test_sync_daemon.py::test_sync_daemon"

@@ -165,6 +165,7 @@ SECTIONS: Final[dict[str, Any]] = {
     "vrrp_track_files": {},
     "vrrp_track_processes": {},
     "bfd_instances": {},
+    "track_groups": {},
     "static_ipaddress": [],
     "static_routes": [],
     "static_rules": [],

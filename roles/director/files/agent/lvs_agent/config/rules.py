@@ -17,6 +17,7 @@ from lvs_agent.config import (
     rules_strict,
     rules_tracking,
     rules_vrrp,
+    static_tracking,
 )
 from lvs_agent.config.report import Report, suggestion
 from lvs_agent.config.rules_names import check_interface_name, full_path, run_as
@@ -44,6 +45,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     rules_addresses.check(values, report)
     rules_routes.check(values, report)
     rules_tracking.check(values, report)
+    static_tracking.check(values, report)
 
 
 def _groups(values: dict[str, Any], report: Report) -> None:

@@ -11,7 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_agent.config.derive import TRACKER_SECTIONS
-from lvs_agent.keepalived import completion_addresses, completion_instance, completion_servers
+from lvs_agent.keepalived import (
+    completion_addresses,
+    completion_instance,
+    completion_servers,
+    completion_static,
+)
 from lvs_agent.keepalived.families import family, family_of, version
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_special import DEFAULT_INTERFACE
@@ -41,6 +46,7 @@ def complete(document: Values, translator: Translator) -> None:
         for name, values in document.get(section, {}).items():
             _trackers(f"{section}.{name}", values, document, translator)
     _static_addresses(document, global_defs.pop(DEFAULT_INTERFACE, _USUAL_INTERFACE))
+    completion_static.complete(document, translator)
     completion_addresses.complete(document, translator)
     completion_servers.complete(document, translator)
     _versions(document, global_defs)

@@ -20,6 +20,7 @@ SECTIONS = {
     "vrrp_track_files": "track_file",
     "vrrp_track_processes": "vrrp_track_process",
     "bfd_instances": "bfd_instance",
+    "track_groups": "track_group",
     "virtual_server_groups": "virtual_server_group",
     "virtual_servers": "virtual_server",
 }
@@ -238,7 +239,7 @@ NEEDLESS: dict[str, str] = {
 NOT_HERE: dict[str, str] = {
     TOP: """
         net_namespace net_namespace_ipvs namespace_with_ipsets instance use_pid_dir
-        child_wait_time track_group garp_group
+        child_wait_time garp_group
     """,
     "global_defs": " ".join((
         "config_save_dir lvs_process_name process_name",

@@ -30,6 +30,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "vrrp_track_file": f"{_REPLACED}: vrrp_track_files",
     "vrrp_track_process": f"{_REPLACED}: vrrp_track_processes",
     "bfd_instance": f"{_REPLACED}: bfd_instances",
+    "document.track_group": f"{_REPLACED}: track_groups",
     "virtual_server": f"{_REPLACED}: virtual_servers",
     "real_server": f"{_REPLACED}: real_servers",
     "nb_get_retry": "is called retry",
@@ -150,7 +151,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "timer_expired_backup": "after a stall the agent reads what is queued before it acts on its"
     " timers; remove it",
     "vrf": "create the interface inside the VRF and name it as interface",
-    "track_group": "write the instances' own tracking",
     "native_ipv6": _DEPRECATED,
     "debug": "the agent's journal has everything: journalctl -u lvs-agent",
     "global_tracking": "is sync_group_tracking_weight",
