@@ -92,14 +92,10 @@ def test_with_its_address_in_an_instance_nothing_else_is_to_be_done(
     listed = f"lvs_unmanaged_virtual_addresses:\n  - {VIP}\n"
     imported.edit(inventory, imported.SHARED, listed, "")
     mended = cluster.apply(inventory)
+    # The real servers have the virtual server's address already.
     assert {host for host, count in mended.changed.items() if count} == set(DIRECTORS)
     cluster.wait("drct1 has it", lambda: cluster.holders(VIP) == ["drct1"])
     assert everywhere(cluster, SERVICE, RS1, RS2)
-
-
-def test_a_second_run_changes_nothing(cluster: Cluster, inventory: Path) -> None:
-    again = cluster.apply(inventory)
-    assert set(again.changed.values()) == {0}, again.output
 
 
 def test_requests_alternate_between_the_real_servers(lab: Lab, cluster: Cluster) -> None:

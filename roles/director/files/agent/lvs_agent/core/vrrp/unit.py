@@ -47,7 +47,7 @@ class Unit:
         self.router = router
         self.group: Coordinator | None = None
         self.standing = Standing(
-            priority=router.instance.priority, faults=(), waiting=(), weights=()
+            priority=router.instance.priority, faults=(), waiting=(), unweighed=(), weights=()
         )
         self.own: Condition = None
         self.waiting: tuple[str, ...] = ()
@@ -92,7 +92,9 @@ class Unit:
         elif isinstance(self.own, InterfaceUp) and found.faults:
             self.own = InterfaceDown(reason="; ".join(found.faults))
         elif isinstance(self.own, InterfaceUp) and self.router.state in (State.INIT, State.FAULT):
-            results = tuple(f"the first result of {name}" for name in found.waiting)
+            # A master that goes on with less than it had would lose an election for nothing.
+            trackers = found.waiting + (found.unweighed if self.router.adopting else ())
+            results = tuple(f"the first result of {name}" for name in trackers)
             self.waiting = (*results, *delays)
             if self.waiting:
                 self.own = None
