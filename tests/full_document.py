@@ -79,7 +79,8 @@ FULL: dict[str, Any] = {
     "vrrp_track_files": {"f": {"file": "/run/f", "init_file": 0}},
     "vrrp_track_processes": {"p": {"process": "nginx", "quorum": 2}},
     "bfd_instances": {"b": {"neighbor_ip": "10.0.0.2"}},
-    "static_ipaddress": ["10.7.0.1/24 dev eth2"],
+    "track_groups": {"T": {"group": "VI_1 VI_6"}},
+    "static_ipaddress": ["10.7.0.1/24 dev eth2 track_group T"],
     "static_routes": ["10.6.0.0/16 via 10.7.0.2"],
     "static_rules": ["to 10.6.0.0/16 lookup 7 pref 5"],
     "interface_up_down_delays": {"eth0": "1 2", "eth1": {"down": 3}, "eth2": "0.5"},
@@ -123,7 +124,12 @@ FULL: dict[str, Any] = {
             "persistence_timeout": True,
             "persistence_granularity": "255.255.255.0",
             "flag_1": True,
-            "real_servers": {"a": {"ip": "10.1.0.1"}},
+            "real_servers": {
+                "a": {
+                    "ip": "10.1.0.1",
+                    "misc_check": {"misc_path": "/bin/true", "user": "nobody:nogroup"},
+                },
+            },
         },
         "marked": {
             "fwmark": 8,

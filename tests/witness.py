@@ -13,14 +13,15 @@ from pathlib import Path
 _FIELDS = (
     "frame.time_epoch", "ip.src", "ip.dst", "ip.ttl", "vrrp.version", "vrrp.virt_rtr_id",
     "vrrp.prio", "vrrp.checksum.status", "vrrp.adver_int", "vrrp.short_adver_int", "vrrp.ip_addr",
-    "vrrp.auth_string", "_ws.malformed",
+    "vrrp.auth_string", "_ws.malformed", "ipv6.src", "ipv6.dst", "ipv6.hlim",
 )  # fmt: skip
 _GOOD = "1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advert:
-    """A VRRP advert as tshark reads it. `interval` is in seconds (version 2) or as shown."""
+    """A VRRP advert as tshark reads it. `interval` is in seconds (version 2) or as shown;
+    `addresses` are those of IPv4."""
 
     at_s: float
     source: str
@@ -48,12 +49,12 @@ def adverts(pcap: Path, *, v3_checksum_as_v2: bool = True) -> list[Advert]:
 
 def _advert(words: list[str]) -> Advert:
     (at, source, destination, ttl, version, vrid, priority, status, v2_interval, v3_interval,
-     addresses, password, malformed) = words  # fmt: skip
+     addresses, password, malformed, source6, destination6, hop_limit) = words  # fmt: skip
     return Advert(
         at_s=float(at),
-        source=source,
-        destination=destination,
-        ttl=int(ttl),
+        source=source or source6,
+        destination=destination or destination6,
+        ttl=int(ttl or hop_limit),
         version=int(version),
         virtual_router_id=int(vrid),
         priority=int(priority),

@@ -243,21 +243,23 @@ def ensure_unit(
     started: bool,
     restart: bool = False,
     look: bool = False,
+    reload: bool = True,
 ) -> None:
     """The unit is enabled or not, and runs (restarted if it ran before and `restart`) or not.
 
-    `look`: only note what there is to do.
+    `look`: only note what there is to do. Not `reload`: the caller has systemd read its files
+    again, which takes seconds on a host with many units, and `enable` does for itself.
     """
     found = unit_state(module, name)
     active = found.get("ActiveState") in ("active", "reloading", "activating")
 
-    def systemctl(verb: str) -> None:
+    def systemctl(verb: str, *options: str) -> None:
         changes.note(f"{verb} {name}")
         if not look:
-            _systemctl(module, verb, name)
+            _systemctl(module, verb, name, *options)
 
     if enabled != (found.get("UnitFileState") == "enabled"):
-        systemctl("enable" if enabled else "disable")
+        systemctl("enable" if enabled else "disable", *([] if reload else ["--no-reload"]))
     if started and not active:
         systemctl("start")
     elif not started and active:
@@ -266,11 +268,12 @@ def ensure_unit(
         systemctl("restart")
 
 
-def _systemctl(module: Any, verb: str, name: str) -> None:
+def _systemctl(module: Any, verb: str, name: str, *options: str) -> None:
     if module.check_mode:
         return
+    command = [*binary(module, "systemctl"), *options, verb, name]
     try:
-        run(module, [*binary(module, "systemctl"), verb, name], f"systemctl {verb} {name}")
+        run(module, command, f"systemctl {verb} {name}")
     except HostError as error:
         command = ["journalctl", "--unit", name, "--lines", "20", "--no-pager", "--output", "cat"]
         __, journal, __ = module.run_command(command, check_rc=False)

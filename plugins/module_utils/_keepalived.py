@@ -95,9 +95,12 @@ def of_agent(status: dict[str, Any]) -> list[VirtualRouter]:
     ]
 
 
-def kernel_lines(addresses: dict[str, list[str]], services: list[dict[str, Any]]) -> list[str]:
-    """Addresses and IPVS, a line for each thing, to compare before and after."""
+def kernel_lines(
+    addresses: dict[str, list[str]], policies: list[str], services: list[dict[str, Any]]
+) -> list[str]:
+    """Addresses, routes and rules, and IPVS, a line for each thing, to compare before and after."""
     lines = [f"{each} on {link}" for link, there in addresses.items() for each in there]
+    lines += policies
     for service in services:
         name = service["service"]
         lines.append(f"{name} {service['scheduler']}")

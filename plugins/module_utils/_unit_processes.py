@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.module_utils import _host
@@ -81,9 +82,10 @@ def control_group(module: Any, unit: str) -> str:
     return _host.run(module, [*command, unit], f"systemctl show {unit}").strip()
 
 
-def abandon(module: Any, unit: str) -> list[int]:
+def abandon(module: Any, unit: str, then: Callable[[], None] | None = None) -> list[int]:
     """End all processes of `unit` so that none of them does anything more, and have systemd
-    take that for an ordinary stop. Gives those that ended. Raises HostError or OSError.
+    take that for an ordinary stop. `then` is called when they have ended, before systemd reads its
+    files again. Gives those that ended. Raises HostError or OSError.
 
     If it does not work, they run on. A unit that systemd is about to start again has no process at
     the moment, and must not get one that is then asked to stop in an orderly way.
@@ -100,6 +102,8 @@ def abandon(module: Any, unit: str) -> list[int]:
         _host.run(module, [*systemctl, "stop", unit], f"systemctl stop {unit}")
         if left := _left(group):
             raise _host.HostError(f"processes of {unit} survived SIGKILL: {left}")
+        if then is not None:
+            then()
     finally:
         _signal(of_unit(group), signal.SIGCONT)
         os.unlink(drop_in)

@@ -107,7 +107,7 @@ agent:
   returned: always
   type: dict
 kernel:
-  description: Addresses and IPVS, a line for each thing.
+  description: Addresses, IPVS, and the routes and rules of either program, a line for each thing.
   returned: always
   type: list
   elements: str
@@ -167,7 +167,8 @@ def keepalived(module: AnsibleModule) -> dict[str, Any]:
     """The program. Raises HostError or OSError."""
     unit = module.params["unit"]
     found = _host.unit_state(module, unit)
-    pids = _unit_processes.of_unit(_unit_processes.control_group(module, unit))
+    group = _unit_processes.control_group(module, unit)
+    pids = _unit_processes.of_unit(group)
     main = main_process(module, unit, pids)
     options = _keepalived.options(command_line(main) if main else [])
     config = module.params["config"] or options.config
@@ -176,7 +177,7 @@ def keepalived(module: AnsibleModule) -> dict[str, Any]:
         "installed": found.get("LoadState") == "loaded",
         "running": bool(pids),
         "enabled": found.get("UnitFileState") == "enabled",
-        "elsewhere": [pid for pid in called_keepalived() if pid not in pids],
+        "elsewhere": elsewhere(group),
         "config": config,
         "config_id": options.config_id,
         "sha256": _kernel_view.digest(config),
@@ -205,6 +206,14 @@ def command_line(pid: int) -> list[str]:
     """The words that the process was started with; none if it has ended."""
     text = _host.read_text(f"/proc/{pid}/cmdline") or ""
     return text.split("\0")[:-1]
+
+
+def elsewhere(group: str) -> list[int]:
+    """Processes of that name outside the control group `group`, which is read last: keepalived has
+    a new child of its own name for each script that it runs, for a moment."""
+    called = called_keepalived()
+    own = _unit_processes.of_unit(group)
+    return [p for p in called if p not in own and _unit_processes.state(p) not in ("", "Z")]
 
 
 def called_keepalived() -> list[int]:
@@ -317,7 +326,9 @@ def gather(module: AnsibleModule) -> dict[str, Any]:
     result = {
         "keepalived": found,
         "agent": agent(module),
-        "kernel": _keepalived.kernel_lines(_kernel_view.addresses(module), _kernel_view.services()),
+        "kernel": _keepalived.kernel_lines(
+            _kernel_view.addresses(module), _kernel_view.policies(module), _kernel_view.services()
+        ),
         "record": _text.parsed(_host.read_text(module.params["record"])),
     }
     if module.params["against"]:

@@ -85,16 +85,23 @@ def work(module: AnsibleModule, changes: _host.Changes) -> list[int]:
     if successor is not None:
         if _host.unit_state(module, successor).get("ActiveState") != "active":
             raise _host.HostError(f"{successor} does not run: {name} is left as it is")
-        _host.ensure_unit(module, changes, successor, enabled=True, started=True)
+        # To end the other one has systemd read its files again.
+        reload = not runs
+        _host.ensure_unit(module, changes, successor, enabled=True, started=True, reload=reload)
+
+    def finish(reload: bool) -> None:
+        for path in module.params["files"]:
+            _host.ensure_no_file(module, changes, path)
+        if there and enabled is not None:
+            active = runs and module.check_mode
+            _host.ensure_unit(module, changes, name, enabled=enabled, started=active, reload=reload)
+
     if runs:
         changes.note(f"end {name} without its clean-up")
-        if not module.check_mode:
-            ended = _unit_processes.abandon(module, name)
-    for path in module.params["files"]:
-        _host.ensure_no_file(module, changes, path)
-    if there and enabled is not None:
-        active = runs and module.check_mode
-        _host.ensure_unit(module, changes, name, enabled=enabled, started=active)
+    if runs and not module.check_mode:
+        ended = _unit_processes.abandon(module, name, then=lambda: finish(reload=False))
+    else:
+        finish(reload=True)
     return ended
 
 

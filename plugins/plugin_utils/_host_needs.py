@@ -38,6 +38,23 @@ def tracks_processes(document: Mapping[str, Any]) -> bool:
     return bool(document.get("vrrp_track_processes"))
 
 
+# Room for the priority that the agent takes by itself, and below the kernel's own threads.
+_REALTIME = 50
+
+
+def process_limits(document: Mapping[str, Any]) -> dict[str, str]:
+    """What the unit has to allow the process that speaks VRRP: directives of systemd.exec(5)."""
+    said = _global_defs(document)
+    priorities = (said.get("vrrp_rt_priority"), said.get("max_auto_priority"))
+    limits = {"LimitRTPRIO": str(max(_REALTIME, *map(_number, priorities)))}
+    nice = _number(said.get("vrrp_priority"))
+    if nice < 0:
+        limits["LimitNICE"] = str(nice)
+    if said.get("vrrp_no_swap") is True:
+        limits["LimitMEMLOCK"] = "infinity"
+    return limits
+
+
 def vrrp_modules(document: Mapping[str, Any]) -> list[str]:
     """Kernel modules of VMAC interfaces, and of the firewall rules for them and for no_accept."""
     instances = list(_mappings(document.get("vrrp_instances")))
@@ -176,3 +193,8 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     for item in value.values() if isinstance(value, Mapping) else ():
         if isinstance(item, Mapping):
             yield item
+
+
+def _number(value: Any) -> int:
+    """A whole number, or 0: what else there is, the checker refuses with its own words."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

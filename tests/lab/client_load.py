@@ -56,6 +56,11 @@ class Requests:
     def counts(self) -> dict[str, int]:
         return dict(Counter(each.kind for each in self.rows() if each.outcome == "ok"))
 
+    def per_s(self) -> float:
+        """How many were answered well in a second, all kinds together."""
+        good = [each.ended_s for each in self.rows() if each.outcome == "ok"]
+        return (len(good) - 1) / (max(good) - min(good))
+
     def gap_s(self) -> float:
         """The longest time between the ends of two good short requests."""
         good = [
@@ -66,7 +71,8 @@ class Requests:
 
 @contextmanager
 def load(lab: Lab, cluster: Cluster, url: str, big_url: str, seconds: float) -> Iterator[Requests]:
-    """The client works while the block runs, at most for `seconds`."""
+    """The client works while the block runs, at most for `seconds`. `url`: several are separated by
+    commas."""
     lab.put("client", "/root/load.py", _LOAD.read_text())
     words = ["python3", "/root/load.py", url, big_url, str(seconds)]
     requests = Requests(job=lab.start("client", words))

@@ -432,6 +432,26 @@ def test_what_another_program_has_too_is_adopted_and_stays_at_every_end(
     assert namespace.has("eth0", "192.0.2.99")
 
 
+def test_what_another_program_takes_stays_until_it_is_gone(
+    start: Starter, namespace: Namespace
+) -> None:
+    shared = start.runtime_dir / adoption.NAME
+    shared.touch()
+    namespace.ip("addr", "add", "192.0.2.99/32", "dev", "eth0")
+    process = start(document("192.0.2.99/32", "192.0.2.100/32"), restarted=True)
+    assert process.hold("VI_1", False) is None, "as a backup says at its start"
+    namespace.ip("addr", "add", "192.0.2.100/32", "dev", "eth0")
+    process.report()  # the news of that address is older
+    assert namespace.has("eth0", "192.0.2.99")
+    assert namespace.has("eth0", "192.0.2.100")
+    assert process.hold("VI_1") is None
+    assert process.hold("VI_1", False) is None
+    assert not namespace.has("eth0", "192.0.2.99"), "it was taken here, too, and is given up"
+    namespace.ip("addr", "add", "192.0.2.99/32", "dev", "eth0")
+    shared.unlink()
+    eventually(lambda: not namespace.has("eth0", "192.0.2.99"), 15.0)  # the next audit
+
+
 def test_nonsense_of_other_processes_is_ignored(start: Starter, namespace: Namespace) -> None:
     process = start(document())
     process.ha.send(

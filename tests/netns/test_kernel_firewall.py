@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from lvs_agent.adapters import nft_netlink
 from lvs_agent.adapters.sweep import sweep
+from lvs_agent.cli.agent import main
 from lvs_agent.core.messages import Ready
 from netns.kernel_harness import KernelProcess, Namespace, eventually, run
 
@@ -244,6 +245,18 @@ def test_foreign_tables_are_never_touched(bench: Bench) -> None:
     assert outcome == [True]
     tables = bench.nft("list", "tables").splitlines()
     assert sorted(tables) == ["table inet other", "table ip lvs_agent"]
+
+
+def test_another_program_can_go_on_without_the_table(bench: Bench) -> None:
+    process = bench.start(document(no_accept=True))
+    process.hold("VI_1")
+    process.kill()
+    statuses: list[int] = []
+    with inside(bench.here):
+        statuses += [main(["sweep", "--firewall"]) for __ in range(2)]
+    assert statuses == [0, 0]
+    assert bench.nft("list", "ruleset") == ""
+    assert bench.here.has("eth0", VIP4)
 
 
 def test_reconfigure_while_held_opens_and_closes(bench: Bench) -> None:

@@ -121,6 +121,18 @@ def test_an_address_with_its_own_device_is_not_on_the_vmac() -> None:
     assert [each.interface for each in instance.addresses] == ["vrrp.51", "eth1", "vrrp.51"]
 
 
+def test_an_address_of_the_other_family_is_not_on_the_vmac_unless_it_says_so() -> None:
+    excluded = ["2001:db8::9", "2001:db8::8 use_vmac", "10.0.0.10"]
+    instance = one(
+        {
+            "use_vmac": True,
+            "virtual_ipaddress": ["10.0.0.9"],
+            "virtual_ipaddress_excluded": excluded,
+        }
+    )
+    assert [each.interface for each in instance.excluded] == ["eth0", "vrrp.51", "vrrp.51"]
+
+
 def test_two_vmacs_of_one_name_are_refused_where_two_families_are_not() -> None:
     other = {"interface": "eth1", "virtual_router_id": 51, "use_vmac": True}
     document = {

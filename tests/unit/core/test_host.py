@@ -87,11 +87,16 @@ def test_missing_and_stray_addresses_go_by_interface() -> None:
     assert {(one.ifindex, one.address) for one in stray} == {(2, "192.0.2.99"), (2, "192.0.2.98")}
 
 
-def test_an_instance_is_held_where_all_of_its_addresses_are() -> None:
+def test_an_instance_is_held_where_one_of_its_addresses_is() -> None:
     both = config("192.0.2.99/32", "192.0.2.98/32")
     assert rules.held(both, host("192.0.2.99/32", "192.0.2.98/32")) == ("VI_1",)
-    assert rules.held(both, host("192.0.2.99/32")) == ()
-    assert rules.held(both, host("192.0.2.99/32", "192.0.2.98/24")) == ()
+    assert rules.held(both, host("192.0.2.98/32")) == ("VI_1",), "the other one is new"
+    assert rules.held(both, host("192.0.2.98/24")) == ()
+    first, second = both.vrrp_instances[0].addresses
+    for addresses, found in (((first,), ()), ((), ("VI_1",))):
+        one = dataclasses.replace(both.vrrp_instances[0], addresses=addresses, excluded=(second,))
+        part = dataclasses.replace(both, vrrp_instances=(one,))
+        assert rules.held(part, host("192.0.2.98/32")) == found, "of the adverts, if there are any"
     elsewhere = config("192.0.2.99/32 dev eth9")
     assert rules.held(elsewhere, host("192.0.2.99/32")) == ()
     instance = dataclasses.replace(both.vrrp_instances[0], addresses=())

@@ -61,6 +61,12 @@ def test_the_interface_below_a_vmac_stands_for_the_vmac() -> None:
     assert found["virtual_ipaddress"] == ["192.0.2.9/24 dev eth0 use_vmac", "10.0.0.9 dev eth1"]
 
 
+def test_an_address_of_the_other_family_stays_on_the_interface_below_a_vmac() -> None:
+    excluded = "virtual_ipaddress_excluded {\n2001:db8::9 dev eth0\n2001:db8::8\n}"
+    found = instance("use_vmac", "virtual_ipaddress {\n192.0.2.9\n}", excluded)
+    assert found["virtual_ipaddress_excluded"] == ["2001:db8::9 dev eth0", "2001:db8::8"]
+
+
 def test_a_label_of_the_interface_below_a_vmac_is_left_out_and_said() -> None:
     text = "vrrp_instance one {\ninterface eth0\nvirtual_router_id 51\nuse_vmac\n"
     found = imported(text + "virtual_ipaddress {\n192.0.2.9 dev eth0 label eth0:1\n}\n}")

@@ -60,6 +60,27 @@ def test_processes_are_to_be_seen_only_when_some_are_tracked() -> None:
     assert not _host_needs.tracks_processes({})
 
 
+@pytest.mark.parametrize(
+    ("global_defs", "limits"),
+    [
+        ({}, {"LimitRTPRIO": "50"}),
+        ({"vrrp_rt_priority": 20, "vrrp_priority": 5}, {"LimitRTPRIO": "50"}),
+        ({"vrrp_rt_priority": 60, "max_auto_priority": 70}, {"LimitRTPRIO": "70"}),
+        ({"max_auto_priority": -1}, {"LimitRTPRIO": "50"}),
+        (
+            {"vrrp_priority": -5, "vrrp_no_swap": True},
+            {"LimitRTPRIO": "50", "LimitNICE": "-5", "LimitMEMLOCK": "infinity"},
+        ),
+        # What the checker refuses must not fail here.
+        ({"vrrp_rt_priority": "x", "vrrp_priority": True}, {"LimitRTPRIO": "50"}),
+    ],
+)
+def test_unit_allows_what_the_scheduling_needs_and_no_more(
+    global_defs: dict[str, Any], limits: dict[str, str]
+) -> None:
+    assert _host_needs.process_limits({"global_defs": global_defs}) == limits
+
+
 BOTH = ["macvlan", "nf_tables"]
 
 

@@ -70,8 +70,9 @@ def test_the_agents_instances_are_called_alike() -> None:
 def test_the_kernel_is_told_line_by_line() -> None:
     destination = {"address": "10.0.0.1:80", "forwarding": "DR", "weight": 2, "active": 5}
     service = {"service": "TCP 10.0.0.9:80", "scheduler": "rr", "destinations": [destination]}
-    assert _keepalived.kernel_lines({"eth0": ["10.0.0.9/32"]}, [service]) == [
+    assert _keepalived.kernel_lines({"eth0": ["10.0.0.9/32"]}, ["rule x"], [service]) == [
         "10.0.0.9/32 on eth0",
         "TCP 10.0.0.9:80 -> 10.0.0.1:80 DR weight 2",
         "TCP 10.0.0.9:80 rr",
+        "rule x",
     ]

@@ -96,3 +96,15 @@ def test_a_process_that_has_ended_is_told(path: Path) -> None:
     process.wait(timeout=10)
     __, silent = keepalived_info.states(process.pid)
     assert "No such" in silent
+
+
+def test_a_process_is_elsewhere_unless_it_is_the_units_or_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait(timeout=10)
+    called = [os.getpid(), os.getppid(), ended.pid]
+    monkeypatch.setattr(keepalived_info, "called_keepalived", lambda: called)
+    # A child that is there only when the group is read is one of the unit's.
+    monkeypatch.setattr(keepalived_info._unit_processes, "of_unit", lambda group: [os.getpid()])
+    assert keepalived_info.elsewhere("/system.slice/keepalived.service") == [os.getppid()]

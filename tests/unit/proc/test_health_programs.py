@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 from health_process import Process, Run, document
-from lvs_agent.adapters.programs import name_of
+from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.config import load
+from lvs_agent.core.health.programs import name_of
 from lvs_agent.core.messages import (
     ProcessDied,
     ProgramEnded,
@@ -58,7 +59,7 @@ def test_program_is_asked_for_by_name_once_at_a_time_and_its_end_decides(run: Ru
     of = wanted(rs=PROGRAM)
     process = started(run, of)
     first = request(process, 1)
-    assert first.check == name_of(load(json.dumps(of)).programs[0])
+    assert first.check == name_of(load(json.dumps(of)).programs[0], sha256_hex)
     process.listen_for(0.5)  # two times delay_loop
     assert requests(process) == [first]
     answer(process, first.number, 1, words="no queue")

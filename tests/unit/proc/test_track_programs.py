@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from lvs_agent import config as configuration
-from lvs_agent.adapters.programs import RUNNING_LIMIT, name_of
+from lvs_agent.adapters.digest import sha256_hex
+from lvs_agent.adapters.programs import RUNNING_LIMIT
+from lvs_agent.core.health.programs import name_of
 from lvs_agent.core.messages import ProcessDied, ProgramEnded, ProgramWanted, Reconfigure
 from lvs_agent.core.model import Config
 from lvs_agent.proc.config_parts import pack, part
@@ -45,7 +47,7 @@ class Asking(World):
     def ask(self, check: int | str, number: int) -> None:
         """Have the program of the check with this place in the document run, or of this name."""
         programs = self.track.config.programs
-        name = check if isinstance(check, str) else name_of(programs[check])
+        name = check if isinstance(check, str) else name_of(programs[check], sha256_hex)
         self.supervisor.send(ProgramWanted(check=name, number=number))
 
     def answers(self) -> dict[int, ProgramEnded]:

@@ -69,6 +69,7 @@ class Driver:
         return make(check, self.engine, self.programs, self.results.append)
 
     def turn(self, wait_s: float) -> None:
+        self.loop.turn(0)  # programs that wait for their start
         if len(self.programs):
             self.loop.turn(int(wait_s * 1e9))
         elif select.select([self.engine], [], [], wait_s)[0]:

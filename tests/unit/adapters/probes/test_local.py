@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,21 @@ def test_no_more_than_so_many_run_at_a_time(driver: Any, tmp_path: Path) -> None
         if most >= RUNNING_LIMIT:
             go.touch()
     assert most == RUNNING_LIMIT
+
+
+def test_only_one_is_started_in_each_turn_of_the_loop(driver: Any) -> None:
+    probes = [driver.probe(misc("sleep 100")) for _ in range(6)]
+    for probe in probes:
+        probe.start()
+    running = [len(driver.programs)]
+    end = time.monotonic() + 8
+    while running[-1] < len(probes):
+        assert time.monotonic() < end
+        driver.loop.turn(0)
+        running.append(len(driver.programs))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(running))
+    for probe in probes:
+        probe.abandon()
 
 
 def test_an_abandoned_program_is_ended_and_says_nothing(driver: Any) -> None:

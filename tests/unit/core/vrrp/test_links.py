@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,12 @@ def test_configured_source_is_used_and_tracked_only_when_told_so() -> None:
     )
     links["eth0"] = link("eth0", primary="10.0.0.1", sources=("10.0.0.1", "10.0.0.7"))
     assert condition(tracked, links) == InterfaceUp(primary=ip("10.0.0.7"))
+
+
+def test_nothing_is_said_before_the_interface_that_adverts_leave_by_is_known() -> None:
+    assert condition(WITH_VMAC, {"eth0": GOOD}) is None
+    base = replace(WITH_VMAC, vmac=replace(VMAC, xmit_base=True))
+    assert condition(base, {"eth0": GOOD}) == InterfaceUp(primary=ip("10.0.0.1"))
 
 
 def test_vmac_that_is_missing_or_down_is_a_fault() -> None:

@@ -321,6 +321,21 @@ def test_adoption_is_too_late_after_a_master_down_interval() -> None:
     assert bench.state() is State.BACKUP
 
 
+@pytest.mark.parametrize(("up", "priority"), [(True, 110), (False, 100)])
+def test_adopted_master_goes_on_with_the_weights_that_it_had(up: bool, priority: int) -> None:
+    weighed = instance(trackers=(tracking(10),))
+    bench = Bench(config(weighed), adopt=frozenset({"web"}), restarted=True)
+    bench.link(link())
+    assert bench.state() is State.INIT
+    assert bench.waiting() == ["the first result of script chk"]
+    bench.tracker(up)
+    assert bench.state() is State.MASTER
+    assert bench.stack.routers["web"].priority == priority
+    fresh = Bench(config(weighed))
+    fresh.link(link())
+    assert fresh.state() is State.BACKUP, "nobody waits for what a backup may weigh"
+
+
 def test_adopted_master_whose_interface_is_gone_resigns_and_releases() -> None:
     bench = Bench(config(instance()), adopt=frozenset({"web"}), restarted=True)
     outputs = bench.link(link(running=False))

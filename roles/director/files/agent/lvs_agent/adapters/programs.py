@@ -10,18 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.adapters.script import Script, ScriptResult
-from lvs_agent.core.checks import MiscCheck
 from lvs_agent.core.model import Command
-from lvs_agent.proc.loop import Loop
-
-
-def name_of(check: MiscCheck) -> str:
-    """What two processes call a check: the same in both and after every reload, for equal checks
-    and for no others. It says nothing of what is run: that, each knows from its configuration."""
-    return sha256_hex(repr(check).encode())
-
+from lvs_agent.proc.loop import Loop, Timer
 
 # Programs at a time: starting one takes about 1 ms, and each is a process of its own beside the
 # director's real work. Others wait for their turn.
@@ -35,6 +26,7 @@ class Programs:
         self.loop = loop
         self._waiting: deque[Program] = deque()  # each check once, so their number bounds it
         self._running: set[Script] = set()
+        self._next: Timer | None = None
 
     def __len__(self) -> int:
         return len(self._running)
@@ -55,8 +47,16 @@ class Programs:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self._waiting and len(self._running) < RUNNING_LIMIT:
+        """One start in each turn of the loop: on a starved host one alone may take a tenth of a
+        second, and 32 in a row would be taken for a process that hangs."""
+        if self._next is None and self._waiting and len(self._running) < RUNNING_LIMIT:
+            self._next = self.loop.call_at(self.loop.now_ns(), self._start_one)
+
+    def _start_one(self) -> None:
+        self._next = None
+        if self._waiting:
             self._running.add(self._waiting.popleft().run())
+        self._go_on()
 
     def close(self) -> None:
         """Kill what runs."""

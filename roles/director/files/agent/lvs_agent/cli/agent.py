@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         "sweep", help="remove what a dead agent left in the kernel (systemd's ExecStopPost)"
     )
     _runtime_directory(sweep)
+    sweep.add_argument(
+        "--firewall",
+        action="store_true",
+        help="only the nf_tables table, of which another program that goes on has no use",
+    )
     return parser
 
 
@@ -199,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             return keepalived.export_file(options.file)
         case "sweep":
-            return _sweep(options.runtime_dir)
+            return _sweep_firewall() if options.firewall else _sweep(options.runtime_dir)
     raise AssertionError(options.command)
 
 
@@ -222,6 +227,16 @@ def _sweep(runtime_directory: Path) -> int:
     for error in report.errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if report.errors else 0
+
+
+def _sweep_firewall() -> int:
+    from lvs_agent.adapters import sweep  # noqa: PLC0415 - netlink
+
+    errors: list[str] = []
+    sweep.remove_firewall(errors)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

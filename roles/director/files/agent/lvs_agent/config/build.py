@@ -23,6 +23,7 @@ from lvs_agent.core.model import (
     InterfaceDelay,
     LvsTimeouts,
     Mail,
+    Scheduling,
     SyncDaemon,
     TrackFile,
     TrackProcess,
@@ -80,6 +81,12 @@ def _global_defs(values: dict[str, Any]) -> GlobalDefs:
         mail_faults=not global_defs["no_email_faults"],
         timeouts=_timeouts(global_defs["lvs_timeouts"]),
         sync_daemon=_sync_daemon(global_defs["lvs_sync_daemon"], values["vrrp_instances"]),
+        lvs_flush=global_defs["lvs_flush"],
+        json_dump_file=global_defs["json_dump_file"],
+        state_dump_file=global_defs["state_dump_file"],
+        stats_dump_file=global_defs["stats_dump_file"],
+        json_version=global_defs["json_version"],
+        scheduling=_scheduling(global_defs),
         interface_delays=tuple(
             InterfaceDelay(
                 interface=name, down_ns=nanoseconds(one["down"]), up_ns=nanoseconds(one["up"])
@@ -134,6 +141,18 @@ def _sync_daemon(values: dict[str, Any] | None, instances: dict[str, Any]) -> Sy
         port=values["port"],
         ttl=values["ttl"],
         group=values["group"],
+    )
+
+
+def _scheduling(values: dict[str, Any]) -> Scheduling:
+    return Scheduling(
+        priority=values["vrrp_rt_priority"],
+        rttime_us=values["vrrp_rlimit_rttime"],
+        nice=values["vrrp_priority"],
+        auto_priority=max(values["max_auto_priority"], 0),
+        auto_delay_ns=values["min_auto_priority_delay"] * 1000,
+        no_swap=values["vrrp_no_swap"],
+        cpus=values["vrrp_cpu_affinity"] or (),
     )
 
 

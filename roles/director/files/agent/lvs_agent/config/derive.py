@@ -119,8 +119,10 @@ def xmit_base(instance: Values) -> bool:
 
 def device(address: Values, instance: Values, global_defs: Values) -> str:
     """The interface that a virtual address goes to."""
-    on_vmac = instance["use_vmac"] is not None and (address["use_vmac"] or not address["dev"])
-    if on_vmac:
+    # The virtual MAC is one of the instance's family (RFC 9568, section 7.3); so in keepalived.
+    alike = family_of(address["address"][0]) == family(instance)
+    on_vmac = address["use_vmac"] or (alike and not address["dev"])
+    if instance["use_vmac"] is not None and on_vmac:
         return vmac_name(instance, global_defs)
     return str(address["dev"] or instance["interface"])
 

@@ -47,11 +47,16 @@ def configured_addresses(config: Config) -> dict[str, tuple[VirtualAddress, ...]
 
 
 def held(config: Config, host: Host) -> tuple[str, ...]:
-    """The instances with addresses, all of which are on the host."""
+    """The instances of which an address is on the host, one that is in the adverts if it has such.
+
+    One is enough: nobody but a master has any, and another one may be new in the configuration.
+    """
     return tuple(
-        name
-        for name, wanted in configured_addresses(config).items()
-        if wanted and all(found(address, host) is not None for address in wanted)
+        instance.name
+        for instance in config.vrrp_instances
+        if any(
+            found(address, host) is not None for address in instance.addresses or instance.excluded
+        )
     )
 
 

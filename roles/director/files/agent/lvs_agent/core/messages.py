@@ -280,7 +280,7 @@ class BfdState:
 class ProgramWanted:
     """health -> supervisor -> track: run the program of a MISC_CHECK that names a user, once.
 
-    `check` is its name (`adapters/programs.name_of`): what is run is what the receiver's own
+    `check` is its name (`core/health/programs.py`): what is run is what the receiver's own
     configuration says. `number`: none is used twice, by any health process. Each is answered by a
     ProgramEnded of the same number, unless track dies first.
     """

@@ -87,8 +87,27 @@ class InterfaceDelay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduling:
+    """How the kernel is to treat the ha process (sched(7)).
+
+    `nice` None: as it is. `rttime_us`: processor time in a row that the real-time `priority` is
+    for. `auto_priority`: how high the process may raise it by itself, after having been kept
+    waiting for `auto_delay_ns`; 0: not at all. `cpus` empty: all that there are.
+    """
+
+    priority: int = 20
+    rttime_us: int = 100_000
+    nice: int | None = None
+    auto_priority: int = 0
+    auto_delay_ns: int = 1_000_000_000
+    no_swap: bool = False
+    cpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalDefs:
-    """What holds for the whole agent. `router_id` None: the host's name."""
+    """What holds for the whole agent. `router_id` None: the host's name. `lvs_flush`: what others
+    have in IPVS is removed once, at the start."""
 
     router_id: str | None
     startup_delay_ns: int = 0
@@ -102,6 +121,12 @@ class GlobalDefs:
     sync_daemon: SyncDaemon | None = None
     timeouts: LvsTimeouts | None = None
     interface_delays: tuple[InterfaceDelay, ...] = ()
+    scheduling: Scheduling = Scheduling()
+    lvs_flush: bool = False
+    json_dump_file: str | None = None
+    state_dump_file: str | None = None
+    stats_dump_file: str | None = None
+    json_version: str = "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -38,8 +38,9 @@ def _address(
 ) -> str | Values:
     values = mapping(VIRTUAL_IPADDRESS, line)
     below = values.get("dev") == instance["interface"] and not values.get("use_vmac")
-    if instance.get("use_vmac") and below:
-        # The interface below a VMAC stands for the VMAC.
+    alike = (":" in str(values.get("address", ""))) == (family(instance) == 6)
+    if instance.get("use_vmac") and below and alike:
+        # The interface below a VMAC stands for the VMAC, to addresses of its family.
         if "label" in values:
             message = "label is left out: it begins with the name of the interface below"
             translator.note(path, translator.positions[path], message)

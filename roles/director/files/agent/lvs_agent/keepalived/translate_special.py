@@ -124,6 +124,10 @@ def _dynamic(translator: Translator, statement: Statement, check: Values, path: 
     check[DYNAMIC] = True
 
 
+def _as_it_is(translator: Translator, statement: Statement, values: Values, path: str) -> None:
+    """What it asks for holds in any case."""
+
+
 READERS: dict[tuple[str, str], Callable[[Translator, Statement, Values, str], None]] = {
     (TOP, "virtual_server"): translate_servers.virtual_server,
     (TOP, "virtual_server_group"): translate_servers.group,
@@ -133,6 +137,8 @@ READERS: dict[tuple[str, str], Callable[[Translator, Statement, Values, str], No
     ("global_defs", "default_interface"): _default_interface,
     ("global_defs", "lvs_sync_daemon"): _sync_daemon,
     ("global_defs", "checker_log_all_failures"): _all_failures,
+    ("global_defs", "lvs_flush_on_stop"): _as_it_is,
+    ("global_defs", "lvs_flush_onstop"): _as_it_is,
     ("vrrp_instance", "use_vmac"): _use_vmac,
     ("virtual_server", "real_server"): translate_servers.real_server,
     ("virtual_server", "sorry_server"): translate_servers.sorry_server,

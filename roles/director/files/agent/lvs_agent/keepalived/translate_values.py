@@ -164,6 +164,8 @@ _TAKES = {Form.VALUE: 2, Form.SCRIPT: 2, Form.SWITCH: 2, Form.FLAG: 1, Form.WEIG
 def remarks(form: Form, option: Option, words: Words) -> Iterator[str]:
     """What of `words` has no effect, in keepalived or here; each begins with a verb."""
     takes = _TAKES.get(form)
+    if takes is not None and len(words) <= min(takes, 2):
+        return  # nearly every line
     texts = [word.text for word in words[1:]]
     if takes is not None and len(words) > takes:
         ignored = " ".join(texts[takes - 1 :])

@@ -52,6 +52,7 @@ from lvs_agent.core.messages import (
     VerdictsComplete,
 )
 from lvs_agent.core.model import Config
+from lvs_agent.core.suspend import Suspension
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.health_files import FileNews
@@ -109,7 +110,7 @@ class Health(Child):
         self._board = Board(restarted=start.restarted)
         self._jobs: dict[Watched, Job] = {}
         self._queue: Queue[Job] = Queue()
-        self._suspended: set[str] = set()
+        self._suspension = Suspension()
         self._resuming: Timer | None = None
         self._timer: Timer | None = None
         self._tries = 0
@@ -122,6 +123,7 @@ class Health(Child):
     def _apply(self, config: Config) -> None:
         self.config = config
         self._sockets.generation = self.generation
+        self._suspension.configure(config)
         self._sessions.configure(config.bfd_instances)
         difference = self._board.configure(config, self.generation)
         for watched in difference.removed:
@@ -144,6 +146,7 @@ class Health(Child):
             if change.text is not None:
                 self.supervisor.send(change.verdict)
             self._log_change(change)
+        self._resume_soon()  # a paused check may have become somebody else's too
         self._remind_of_the_dead()
         self._tell_everything()
         self._arm()
@@ -237,7 +240,7 @@ class Health(Child):
             self._start(job, now_ns)
 
     def _start(self, job: Job, now_ns: int) -> None:
-        if is_paused(job.watched.users, self._suspended):
+        if is_paused(job.watched.users, self._suspension.names):
             job.paused = True
             self._push(job, Pause.DELAY_LOOP, now_ns)
             return
@@ -259,10 +262,11 @@ class Health(Child):
 
     def _suspend(self, names: tuple[str, ...], suspended: bool) -> None:
         """Leave out the checks that only suspended virtual servers ask for (ha_suspend)."""
-        if suspended:
-            self._suspended.update(names)
-            return
-        self._suspended.difference_update(names)
+        self._suspension.told(names, suspended)
+        if not suspended:
+            self._resume_soon()
+
+    def _resume_soon(self) -> None:
         if self._resuming is None:
             self._resuming = self.loop.call_at(self.loop.now_ns(), self._resume)
 
@@ -272,7 +276,7 @@ class Health(Child):
         jobs = [
             job
             for job in self._jobs.values()
-            if job.paused and not is_paused(job.watched.users, self._suspended)
+            if job.paused and not is_paused(job.watched.users, self._suspension.names)
         ]
         if not jobs:
             return

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lvs_agent.adapters.digest import sha256_hex
 from lvs_agent.adapters.probes.engine import Done
 from lvs_agent.adapters.probes.local import judged
-from lvs_agent.adapters.programs import name_of
 from lvs_agent.adapters.script import ScriptResult
 from lvs_agent.core.checks import MiscCheck
 from lvs_agent.core.health.check import Outcome, Result
+from lvs_agent.core.health.programs import name_of
 from lvs_agent.core.messages import ProgramEnded, ProgramWanted
 
 _LOST = Result(
@@ -69,7 +70,7 @@ class RequestProbe:
     def __init__(self, requests: Requests, check: MiscCheck, done: Done) -> None:
         self._requests = requests
         self.check = check
-        self.name = name_of(check)
+        self.name = name_of(check, sha256_hex)
         self._done = done
         self._number: int | None = None
 

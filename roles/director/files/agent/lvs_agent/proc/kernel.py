@@ -188,6 +188,9 @@ class Kernel(Child):
 
     def _dead_man(self) -> None:
         """Nobody advertises what ha does not confirm: give it up."""
+        if adoption.is_ordered(self._directory):  # but for the other program, as long as it is
+            self.loop.call_at(self.loop.now_ns() + SHARED_WAIT_NS, self._dead_man)
+            return
         for name in self._keepers.release_silent():
             self.log(
                 "warning",

@@ -37,7 +37,8 @@ _Place = tuple[str, str, int]
 
 
 class AddressKeeper:
-    """`on_lost` hears of addresses of held instances that were away for a moment."""
+    """`on_lost` hears of addresses of held instances that were away for a moment. While the host
+    is `shared` with another program, only what was taken here is given up here."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class AddressKeeper:
         log: Callable[[str, str], None],
         on_lost: Callable[[AddressesLost], None],
         restarted: bool,
+        shared: Callable[[], bool],
     ) -> None:
         self._watcher = watcher
         self._config = config
@@ -56,7 +58,8 @@ class AddressKeeper:
         state = Holding.UNKNOWN if restarted else Holding.RELEASED
         self._owners = owners(config, {}, {}, state)
         self._by_place = by_place(self._owners)
-        self._repair = AddressRepair(watcher, log, on_lost, self._remove)
+        self._shared = shared
+        self._repair = AddressRepair(watcher, log, on_lost, self._remove, shared)
         self.drift = self._repair.drift
         self._prepare()
 
@@ -97,6 +100,9 @@ class AddressKeeper:
             return f"vrrp_instances.{name} is not in the configuration" if hold else None
         owner.told = True
         if not hold:
+            if owner.state is not Holding.HELD and self._shared():
+                owner.state = Holding.RELEASED
+                return None
             return self._release(owner)
         if owner.absent is not None:
             error: str | None = f"interface {owner.absent} does not exist"

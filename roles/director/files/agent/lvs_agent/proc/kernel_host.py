@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lvs_agent.adapters import adoption
 from lvs_agent.core.host import Changes, Host
 from lvs_agent.core.ledger import Ledger
 from lvs_agent.core.messages import AddressesLost, LinkState
@@ -45,7 +46,12 @@ class HostKeeper:
         self._watcher = HostWatcher(loop, log, self._settle, self._audit)
         self._links = LinkKeeper(self._watcher, config=config, log=log, directory=directory)
         self._addresses = AddressKeeper(
-            self._watcher, config=config, log=log, on_lost=on_lost, restarted=restarted
+            self._watcher,
+            config=config,
+            log=log,
+            on_lost=on_lost,
+            restarted=restarted,
+            shared=lambda: adoption.is_ordered(directory),
         )
         self._teller = LinkTeller(
             loop,

@@ -9,9 +9,10 @@ the other keepers log theirs and try again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from lvs_agent.adapters import sweep
+from lvs_agent.adapters import adoption, sweep
 from lvs_agent.core import firewall
 from lvs_agent.core import ledger as ledgers
 from lvs_agent.core.instances import former_names
@@ -48,6 +49,7 @@ class Keepers:
     ) -> None:
         self._config = config
         self._names = _names(config)
+        shared = partial(adoption.is_ordered, directory)
         self.host = HostKeeper(
             loop,
             config=config,
@@ -64,8 +66,8 @@ class Keepers:
         # Before the VMACs: they are not to say a word.
         self._firewall = FirewallKeeper(loop, config=config, log=log, restarted=restarted)
         self.host.start()
-        self._routes = RouteKeeper(loop, config=config, log=log, restarted=restarted)
-        self._sync = SyncKeeper(loop, config=config, log=log, restarted=restarted)
+        self._routes = RouteKeeper(loop, config=config, log=log, restarted=restarted, shared=shared)
+        self._sync = SyncKeeper(loop, config=config, log=log, restarted=restarted, shared=shared)
         self._timeouts = TimeoutsKeeper(loop, config=config, log=log, directory=directory)
         self.host.on_settled.append(lambda _changes: self._routes.host_changed())
 

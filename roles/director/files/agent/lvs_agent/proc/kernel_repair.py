@@ -36,7 +36,8 @@ class AddressDrift:
 
 
 class AddressRepair:
-    """`remove` takes addresses of the host away, and says what went wrong."""
+    """`remove` takes addresses of the host away, and says what went wrong. While the host is
+    `shared` with another program, what is added here is added by it, and stays."""
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class AddressRepair:
         log: Callable[[str, str], None],
         on_lost: Callable[[AddressesLost], None],
         remove: Callable[[Iterable[HostAddress]], list[str]],
+        shared: Callable[[], bool],
     ) -> None:
         self._watcher = watcher
         self._log = log
         self._on_lost = on_lost
         self._remove = remove
+        self._shared = shared
         self._repairs = 0
         self._duplicates: set[tuple[int, str]] = set()
         self.drift = AddressDrift()
@@ -139,7 +142,7 @@ class AddressRepair:
         """Remove addresses of instances that are not held: two directors must not have one."""
         unwanted = _places(owner for owner in concerned if owner.state is Holding.RELEASED)
         stray = rules.present(unwanted, self._watcher.host)
-        if not stray or self._repairs >= REPAIRS_PER_AUDIT:
+        if not stray or self._repairs >= REPAIRS_PER_AUDIT or self._shared():
             return
         kept = _places(owner for owner in everybody if owner.state is not Holding.RELEASED)
         stray = rules.present(unwanted - kept, self._watcher.host)

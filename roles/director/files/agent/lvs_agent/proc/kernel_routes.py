@@ -41,13 +41,21 @@ class RouteKeeper:
     """Opens its sockets when there is something to keep. Raises OSError when it cannot.
 
     Not `restarted`: whatever of the configured ones is there already is a dead agent's, and goes.
+    While the host is `shared` with another program, only what was taken here is removed here.
     """
 
     def __init__(
-        self, loop: Loop, *, config: Config, log: Callable[[str, str], None], restarted: bool
+        self,
+        loop: Loop,
+        *,
+        config: Config,
+        log: Callable[[str, str], None],
+        restarted: bool,
+        shared: Callable[[], bool],
     ) -> None:
         self._loop = loop
         self._log = log
+        self._shared = shared
         self._table: RouteTable | None = None
         state = Holding.UNKNOWN if restarted else Holding.RELEASED
         self._entries = routes.configured(config)
@@ -91,10 +99,11 @@ class RouteKeeper:
         """Add or remove the routes and rules of an instance."""
         if name not in self._entries or self._table is None:
             return
+        before = self._states[name]
         self._states[name] = Holding.HELD if hold else Holding.RELEASED
         if hold:
             self._add(self._table, self._entries[name])
-        else:
+        elif before is Holding.HELD or not self._shared():
             kept = self._of(Holding.HELD, Holding.UNKNOWN)
             self._remove(self._table, [e for e in self._entries[name] if e not in kept])
 
@@ -207,7 +216,7 @@ class RouteKeeper:
                 self._is_there(entry)
             else:
                 away.append(entry)
-        strays = self._strays(found)
+        strays = [] if self._shared() else self._strays(found)
         if strays or not self._done.isdisjoint(away):
             self._repairs += 1
         self._clear_away(self._table, strays)

@@ -27,13 +27,21 @@ class Drift:
 
 
 class SyncKeeper:
-    """`restarted`: the halves run on as they are until ha tells of the instance."""
+    """`restarted`: the halves run on as they are until ha tells of the instance. While the host is
+    `shared` with another program, they are its own where the instance is not held."""
 
     def __init__(
-        self, loop: Loop, *, config: Config, log: Callable[[str, str], None], restarted: bool
+        self,
+        loop: Loop,
+        *,
+        config: Config,
+        log: Callable[[str, str], None],
+        restarted: bool,
+        shared: Callable[[], bool],
     ) -> None:
         self._loop = loop
         self._log = log
+        self._shared = shared
         self._ipvs = Ipvs()
         self._daemon = config.global_defs.sync_daemon
         self._assumed = None if restarted else False
@@ -96,7 +104,7 @@ class SyncKeeper:
         if self._daemon is None:
             return
         held = self._held.get(self._daemon.instance or "", self._assumed)
-        if held is None and self._daemon.instance is not None:
+        if self._daemon.instance is not None and (held is None or (not held and self._shared())):
             return
         try:
             error = self._change(sync.wanted(self._daemon, held=bool(held)))

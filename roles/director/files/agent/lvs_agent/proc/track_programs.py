@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lvs_agent.adapters.programs import Program, Programs, name_of
+from lvs_agent.adapters.digest import sha256_hex
+from lvs_agent.adapters.programs import Program, Programs
 from lvs_agent.adapters.script import ScriptResult
 from lvs_agent.core.checks import MiscCheck
-from lvs_agent.core.health.programs import command_of
+from lvs_agent.core.health.programs import command_of, name_of
 from lvs_agent.core.messages import ProgramEnded, ProgramWanted
 from lvs_agent.proc.loop import Loop
 
@@ -31,7 +32,7 @@ class ProgramRunner:
 
     def configure(self, checks: tuple[MiscCheck, ...]) -> None:
         """Be ready to run exactly these; a run of one that stays goes on."""
-        wanted = {name_of(check): check for check in checks}
+        wanted = {name_of(check, sha256_hex): check for check in checks}
         for name in self._by_name.keys() - wanted.keys():
             self._by_name.pop(name).abandon()
             if name in self._asked:

@@ -19,7 +19,8 @@ from lvs_agent.core.vrrp.advertising import address_number, sending_interface
 def condition(
     instance: VrrpInstance, links: Mapping[str, LinkState]
 ) -> InterfaceUp | InterfaceDown | None:
-    """The event that says how the interfaces are; None while the adverts' one is unknown.
+    """The event that says how the interfaces are; None while one that has to do with adverts, its
+    own or its VMAC, is unknown.
 
     As in keepalived, a virtual address on another interface makes that one's failure a failure of
     the instance: a director cannot serve an address that nobody reaches. `track_primary` False
@@ -27,7 +28,7 @@ def condition(
     is none.
     """
     own = links.get(instance.interface)
-    if own is None:
+    if own is None or sending_interface(instance) not in links:
         return None
     for name in interfaces(instance):
         link = links.get(name)

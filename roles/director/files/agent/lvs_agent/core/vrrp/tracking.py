@@ -30,7 +30,8 @@ TrackerStates = Mapping[tuple[str, str], TrackerState]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """`faults`: what makes the instance FAULT; `waiting`: what it must hear of before it begins.
+    """`faults`: what makes the instance FAULT; `waiting`: what it must hear of before it begins;
+    `unweighed`: what may still change the priority, in the same way.
 
     `weights` says for people what makes the priority differ from the configured one.
     """
@@ -38,6 +39,7 @@ class Standing:
     priority: int
     faults: tuple[str, ...]
     waiting: tuple[str, ...]
+    unweighed: tuple[str, ...]
     weights: tuple[str, ...]
 
     @property
@@ -48,12 +50,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Effect:
-    """Of one tracker. `name` is what it is called in messages."""
+    """Of one tracker. `name` is what it is called in messages. `waiting` for its result because
+    that may be FAULT, `unweighed` because it may weigh something."""
 
     name: str
     weight: int = 0
     fault: str | None = None
     waiting: bool = False
+    unweighed: bool = False
 
 
 def standing(
@@ -84,6 +88,7 @@ def standing(
         priority=priority,
         faults=tuple(effect.fault for effect in effects if effect.fault is not None),
         waiting=tuple(effect.name for effect in effects if effect.waiting),
+        unweighed=tuple(effect.name for effect in effects if effect.unweighed),
         weights=tuple(f"{effect.name}: {effect.weight:+d}" for effect in weights),
     )
 
@@ -106,8 +111,7 @@ def _effects(
 def _tracker_effect(tracking: Tracking, state: TrackerState | None) -> _Effect:
     name = f"{tracking.kind} {tracking.name}"
     if state is None or state.up is None:
-        # Without a result a weight weighs nothing, and what can be FAULT is waited for.
-        return _Effect(name=name, waiting=tracking.weight == 0)
+        return _without_result(name, tracking.weight)
     if tracking.kind is TrackerKind.FILE:
         return _file_effect(tracking, name, state.value)
     verdict = "up" if state.up else "down"
@@ -118,12 +122,17 @@ def _tracker_effect(tracking: Tracking, state: TrackerState | None) -> _Effect:
 def _interface_effect(tracked: TrackInterface, link: LinkState | None) -> _Effect:
     name = f"tracked interface {tracked.interface}"
     if link is None:
-        return _Effect(name=name, waiting=tracked.weight == 0)
+        return _without_result(name, tracked.weight)
     up = link.index != 0 and link.running
     said = f"{name} is up" if up else f"{name} is down"
     if link.index == 0:
         said = f"{name} does not exist"
     return _weigh(tracked, up, said)
+
+
+def _without_result(name: str, weight: int) -> _Effect:
+    """A weight weighs nothing then, and what can be FAULT is waited for."""
+    return _Effect(name=name, waiting=weight == 0, unweighed=weight != 0)
 
 
 def _weigh(tracking: Tracking | TrackInterface, up: bool, said: str) -> _Effect:

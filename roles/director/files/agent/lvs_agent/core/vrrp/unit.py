@@ -14,6 +14,7 @@ from lvs_agent.core.events import InterfaceDown, InterfaceUp
 from lvs_agent.core.messages import InstanceOverride, LinkState
 from lvs_agent.core.model import VrrpInstance
 from lvs_agent.core.overrides_vrrp import OverrideState, in_words
+from lvs_agent.core.vrrp.advertising import sending_interface
 from lvs_agent.core.vrrp.fsm import VirtualRouter
 from lvs_agent.core.vrrp.groups import Coordinator
 from lvs_agent.core.vrrp.links import condition
@@ -46,7 +47,7 @@ class Unit:
         self.router = router
         self.group: Coordinator | None = None
         self.standing = Standing(
-            priority=router.instance.priority, faults=(), waiting=(), weights=()
+            priority=router.instance.priority, faults=(), waiting=(), unweighed=(), weights=()
         )
         self.own: Condition = None
         self.waiting: tuple[str, ...] = ()
@@ -85,11 +86,15 @@ class Unit:
         found, instance = self.standing, self.router.instance
         self.own, self.waiting = condition(instance, links), ()
         if self.own is None:
-            self.waiting = (f"the first report of interface {instance.interface}",)
+            needed = (instance.interface, sending_interface(instance))
+            unknown = next(name for name in needed if name not in links)
+            self.waiting = (f"the first report of interface {unknown}",)
         elif isinstance(self.own, InterfaceUp) and found.faults:
             self.own = InterfaceDown(reason="; ".join(found.faults))
         elif isinstance(self.own, InterfaceUp) and self.router.state in (State.INIT, State.FAULT):
-            results = tuple(f"the first result of {name}" for name in found.waiting)
+            # A master that goes on with less than it had would lose an election for nothing.
+            trackers = found.waiting + (found.unweighed if self.router.adopting else ())
+            results = tuple(f"the first result of {name}" for name in trackers)
             self.waiting = (*results, *delays)
             if self.waiting:
                 self.own = None
