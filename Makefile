@@ -35,10 +35,10 @@ test-molecule: bootstrap
 test-vagrant: bootstrap
 	$(BIN)/python -m pytest -m molecule tests/molecule/test_vagrant.py
 
-# Each keepalived.conf of tests/lab/differential for keepalived and for the agent; and the migration
-# of a cluster with a client at work, there and back.
+# Each keepalived.conf with virtual servers of tests/lab/differential for keepalived and for the agent;
+# and the migration of a cluster with a client at work, there and back.
 test-keepalived: bootstrap
-	$(BIN)/python -m pytest -m keepalived tests/lab
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m keepalived tests/lab
 
 lint:
 	$(BIN)/ruff check

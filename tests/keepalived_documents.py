@@ -182,6 +182,7 @@ def _statement(place: Place, keyword: Keyword, depth: int) -> st.SearchStrategy[
 
 
 _WORDS: dict[Kind, list[str]] = {
+    Kind.CPUS: ["0", "3 1"],
     Kind.STATUS_CODES: ["200", "200-299 301", "404"],
     Kind.WORDS: ["nginx", "nginx -g x"],
     Kind.STRINGS: ["caseless", "dotall multiline"],
@@ -224,6 +225,7 @@ def _special(place: Place, keyword: Keyword, depth: int) -> st.SearchStrategy[St
     words = {
         "sorry_server": ["192.0.2.99", "192.0.2.99 80"],
         "dynamic_interfaces": ["", "allow_if_changes"],
+        "lvs_flush_on_stop": ["", "VS"], "lvs_flush_onstop": [""],
         "default_interface": ["eth7"], "checker_log_all_failures": ["", "off"],
         "virtualhost": ["www.example.org"], "dynamic": [""],
     }  # fmt: skip

@@ -105,11 +105,37 @@ _shown(_KERNEL, _TEST, "virtual_route", "no_track")
 _TEST = "netns/test_kernel_routes.py::test_static_ones_are_there_from_the_start_and_gone_at_the_end"
 _shown(_KERNEL, _TEST, "document", "static_ipaddress static_routes static_rules")
 
+_FILE = "netns/test_vrrp_tracking.py"
+_TEST = f"{_FILE}::test_what_is_static_is_tracked_by_its_interface"
+_shown(_KERNEL, _TEST, "document", "track_groups")
+_shown(_KERNEL, _TEST, "track_group", "group")
+for _block in ("virtual_ipaddress", "virtual_route", "virtual_rule"):
+    _shown(_KERNEL, _TEST, _block, "track_group")
+
 # IPVS connections
 
 _TEST = "lab/test_sync_daemon.py::test_sync_daemon"
 _shown(_KERNEL, _TEST, "global_defs", "lvs_sync_daemon")
 _shown(_KERNEL, _TEST, "lvs_sync_daemon", "interface inst id maxlen port ttl group")
+
+# Scheduling
+
+_FILE = "netns/test_vrrp_scheduling.py"
+_TEST = f"{_FILE}::test_process_has_the_scheduling_of_the_document_and_after_a_reload_the_new_one"
+_shown(
+    _KERNEL, _TEST, "global_defs", "vrrp_rt_priority vrrp_priority vrrp_no_swap vrrp_cpu_affinity"
+)
+_TEST = f"{_FILE}::test_kept_waiting_the_process_raises_its_priority_up_to_the_limit"
+_shown(_KERNEL, _TEST, "global_defs", "max_auto_priority min_auto_priority_delay")
+_TEST = "unit/proc/test_ha_scheduling.py::test_who_computes_too_long_goes_on_without_real_time"
+_shown(_PROCESS, _TEST, "global_defs", "vrrp_rlimit_rttime")
+
+# Files for programs that read keepalived's
+
+_TEST = "netns/test_dump_files.py::test_files_are_those_of_keepalived"
+_shown(_PROCESS, _TEST, "global_defs", "json_dump_file state_dump_file stats_dump_file")
+_TEST = "netns/test_dump_files.py::test_second_layout_is_a_mapping"
+_shown(_PROCESS, _TEST, "global_defs", "json_version")
 
 # Elections
 

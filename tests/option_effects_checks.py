@@ -80,6 +80,11 @@ _shown("what_dns_asks", "dns_check", "name type")
 _shown("what_smtp_says", "smtp_check", "helo_name")
 _TEST = "what_programs_are_run_and_what_their_end_means"
 _shown(_TEST, "misc_check", "misc_path misc_timeout misc_dynamic")
+EFFECTS["misc_check.user"] = Effect(
+    witness=Witness.PROCESS,
+    test="tests/unit/proc/test_track_programs.py"
+    "::test_program_runs_as_its_user_or_as_that_of_all_scripts",
+)
 _TEST = "a_changed_file_counts_at_once_and_moves_state_or_weight"
 _shown(_TEST, "file_check", "track_file weight reverse")
 

@@ -45,6 +45,7 @@ LAB = (
     "test_lvs_nat",
     "test_ipvs_netlink",
     "test_ipvs_options",
+    "test_differential_vrrp",
     "test_quorum",
     "test_sync_daemon",
 )

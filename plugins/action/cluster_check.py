@@ -6,7 +6,6 @@ Owns the order of the checks and the message. Must never speak to a host.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -20,11 +19,10 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _rules,
     _rules_clusters,
 )
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
 from ansible_collections.lvs.cluster.plugins.plugin_utils._cluster import Cluster
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import SECTIONS
-
-_AGENT = os.path.join(os.path.dirname(__file__), "..", "..", "roles", "director", "files", "agent")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -43,7 +41,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, "failed": True, "msg": f"a variable cannot be resolved: {error}"}
         try:
             found = problems(whole)
-        except _checker.CheckerFailed as error:
+        except Failed as error:
             return {**result, "failed": True, "msg": str(error)}
         warnings = [each for each in found if each.warning]
         errors = [each for each in found if not each.warning]
@@ -63,10 +61,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def problems(whole: Cluster) -> list[Problem]:
-    """Everything wrong with the inventory, each of its clusters apart. Raises CheckerFailed."""
+    """Everything wrong with the inventory, each of its clusters apart. Raises Failed."""
     parts = [(cluster, _cluster.documents(cluster)) for cluster in _cluster.clusters(whole)]
     everything = {name: each for __, documents in parts for name, each in documents.items()}
-    errors, warnings = _checker.check(everything, os.path.abspath(_AGENT))
+    errors, warnings = _checker.check(everything)
     found: list[Problem] = []
     for cluster, documents in parts:
         between = _rules.check(cluster, documents)

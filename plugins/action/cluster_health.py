@@ -13,7 +13,12 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lvs.cluster.plugins.module_utils import _text
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _health, _report
+from ansible_collections.lvs.cluster.plugins.plugin_utils import (
+    _cluster,
+    _health,
+    _health_reach,
+    _report,
+)
 
 # Where the roles' `verify` registers what it found.
 _VERIFIED = ("real_server_result", "director_verified")
@@ -97,6 +102,7 @@ def gathered(cluster: _cluster.Cluster, sights: Mapping[str, _health.Sight]) -> 
             )
             for name, document in documents.items()
         },
+        without_instance=_health_reach.without_instance(documents),
         complete=all(name in sights for name in cluster.directors),
     )
 

@@ -8,6 +8,7 @@ for the inventory.
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,16 +17,17 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.lvs.cluster.plugins.action import cluster_check
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
-    _checker,
     _cluster,
     _elsewhere,
+    _hosts,
     _keepalived,
     _keepalived_import,
     _keepalived_inventory,
     _keepalived_sources,
     _keepalived_written,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Failed, Source
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
+from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Source
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster import Made
 from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Problem
 
@@ -57,7 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, "failed": True, "msg": "say directors, or files"}
         try:
             return result | self._import(arguments, task_vars)
-        except (Failed, _checker.CheckerFailed) as failure:
+        except Failed as failure:
             return {**result, "failed": True, "msg": str(failure)}
 
     def _import(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
@@ -80,6 +82,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             found.files, arguments["dest"], _keepalived_inventory.VAULT,
             force=arguments["force"], check_mode=self._task.check_mode,
         )  # fmt: skip
+        reached = [] if arguments["files"] else _sources(task_vars)
         return {
             "changed": bool(diffs),
             "diff": diffs,
@@ -89,7 +92,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "differences": found.differences,
             "errors": [str(one) for one in problems if not one.warning],
             "warnings_found": [str(one) for one in problems if one.warning],
-            "next": _next(found.made, arguments["dest"], kept, problems),
+            "next": _next(found.made, arguments["dest"], kept, problems, reached),
         }
 
     def _from_hosts(
@@ -135,16 +138,36 @@ def _from_folder(folder: str) -> tuple[dict[str, Source], dict[str, str]]:
     return sources, copies
 
 
-def _next(made: Made, dest: str, kept: list[str], problems: list[Problem]) -> list[str]:
+def _next(
+    made: Made, dest: str, kept: list[str], problems: list[Problem], sources: list[str]
+) -> list[str]:
+    """Commands are to be copied, so they are whole; `sources` are inventories that tell how to
+    reach the hosts."""
     steps = [f"{path} is encrypted and was left as it is; compare it" for path in kept]
     steps.append(f"read {dest}: a comment stands above whatever was not taken over as it was")
+    if brought := made.shared.get(_hosts.UNMANAGED_VIRTUAL):
+        more = f" and {len(brought) - 1} more" if len(brought) > 1 else ""
+        steps.append(
+            f"decide how clients get to {brought[0]}{more}, of a virtual server and of no"
+            f" vrrp_instance: see lvs_{_hosts.UNMANAGED_VIRTUAL}"
+        )
     if any(not one.warning for one in problems):
         steps.append("correct there what lvs.cluster.validate refuses")
     vault = os.path.join(dest, _keepalived_inventory.VAULT)
     if made.secrets and vault not in kept:
-        steps.append(f"ansible-vault encrypt {vault}")
+        steps.append(f"ansible-vault encrypt {shlex.quote(vault)}")
+    words = [word for one in (*sources, dest) for word in ("-i", shlex.quote(one))]
+    words += ["--ask-vault-pass"] if made.secrets else []
+    inventory = " ".join(words)
     steps += [
-        f"ansible-playbook lvs.cluster.validate -i {dest}",
-        f"ansible-playbook lvs.cluster.site -i {dest} --check --diff",
+        f"ansible-playbook lvs.cluster.validate {inventory}",
+        f"where keepalived runs: ansible-playbook lvs.cluster.migrate {inventory}",
+        f"where it does not: ansible-playbook lvs.cluster.site {inventory} --check --diff",
     ]
     return steps
+
+
+def _sources(task_vars: Any) -> list[str]:
+    """The inventories of this run that are files; hosts on the command line are reached by name."""
+    found = task_vars.get("ansible_inventory_sources") or []
+    return [str(one) for one in found if os.path.exists(str(one))]

@@ -175,6 +175,11 @@ def migration_plan(seen: Mapping[str, Any]) -> dict[str, Any]:
     return _migration.plan(_cluster.plain(seen))
 
 
+def process_limits(document: Mapping[str, Any]) -> dict[str, str]:
+    """What the agent's unit has to allow for the scheduling that `document` wants."""
+    return _host_needs.process_limits(_cluster.plain(document))
+
+
 def script_users(document: Mapping[str, Any]) -> list[str]:
     """The users other than the agent's own that `document` runs scripts as."""
     return _host_needs.script_users(_cluster.plain(document))
@@ -207,6 +212,7 @@ class FilterModule:
             "host_addresses": host_addresses,
             "kernel_modules": kernel_modules,
             "migration_plan": migration_plan,
+            "process_limits": process_limits,
             "real_server_needs": real_server_needs,
             "real_server_probes": real_server_probes,
             "rolling_order": rolling_order,

@@ -76,6 +76,7 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _keepalived_shape,
     _keepalived_sources,
 )
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
 
 # Each is as large as a configuration; a run looks at those of its directors again and again.
 _KEPT = 64
@@ -98,7 +99,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleLookupError(f"there is no file {term}")
         try:
             found = _read(str(path), config_id, _age(str(path)))
-        except _keepalived.Failed as failure:
+        except Failed as failure:
             raise AnsibleLookupError(str(failure)) from failure
         if found.errors:
             lines = "\n".join(f"  {_text(one)}" for one in found.errors)

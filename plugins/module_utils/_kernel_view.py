@@ -12,6 +12,8 @@ from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.module_utils import _host, _ipvs_table
 
+# 127.0.0.0/8 is such a network on every host.
+_LOOPBACK = "127."
 # RTPROT_KEEPALIVED of linux/rtnetlink.h.
 _PROTOCOL = 18
 # What of a route says how it is doing, and what all of them have.
@@ -30,6 +32,21 @@ def addresses(module: Any) -> dict[str, list[str]]:
         for link in json.loads(output)
         if "ifname" in link
     }
+
+
+def local_networks(module: Any) -> list[str]:
+    """Networks of which the host takes every address for its own, by a route of type local.
+
+    None where ip(8) does not tell: a kernel may be without a family.
+    """
+    command = [*_host.binary(module, "ip"), "-j"]
+    found = []
+    for family in ("-4", "-6"):
+        words = [family, "route", "show", "table", "local", "type", "local"]
+        code, output, __ = module.run_command([*command, *words], check_rc=False)
+        routes = json.loads(output or "[]") if code == 0 else []
+        found += [str(each["dst"]) for each in routes if "/" in str(each.get("dst"))]
+    return [each for each in found if not each.startswith(_LOOPBACK)]
 
 
 def policies(module: Any) -> list[str]:

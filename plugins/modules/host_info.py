@@ -73,6 +73,11 @@ info:
       type: dict
       returned: always
       sample: {"eth0": ["172.16.1.9/16", "172.16.1.254/32"]}
+    local_networks:
+      description: Networks of which every address is the host's own, by a route of type local.
+      type: list
+      elements: str
+      returned: always
     ipvs:
       description: The services in the kernel, with C(service), C(scheduler), C(destinations).
       type: list
@@ -187,6 +192,7 @@ def main() -> None:
         back = _checkpoint.load(_agent.ROOT, _checkpoint.RELEASE)
         info = {
             **moment(module),
+            "local_networks": _kernel_view.local_networks(module),
             "unit": unit(module),
             "release": _agent.installed_release() or "",
             "releases": releases(_agent.ROOT),

@@ -17,6 +17,8 @@ description:
     anything else for that, or from a folder of the controller (O(files)).
   - A comment in the inventory says of every line that is not taken over as it stands what became of
     it.
+  - The address of a virtual server that no instance has, and not all directors by themselves, is
+    listed in C(lvs_unmanaged_virtual_addresses), with a comment that says what to do with it.
   - Before anything is written, the collection reads the inventory as M(lvs.cluster.agent_config)
     would get it. What comes of it for each director must be what its keepalived.conf says, else the
     task fails.

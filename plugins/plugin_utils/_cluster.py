@@ -36,6 +36,7 @@ VARIABLES = (
     "address6",
     "interfaces",
     "unmanaged_real_servers",
+    "unmanaged_virtual_addresses",
     "fwmark_addresses",
     "nat_route",
     "ipvs_sysctls",

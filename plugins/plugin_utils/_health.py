@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _health_reach
+
 # By how much the clocks of directors may differ.
 _CLOCKS_S = 0.5
 
@@ -50,12 +52,13 @@ class Expected:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """A cluster. `name` as in the inventory, empty if it is the only one. `complete`: each director
-    of it was looked at, or tried."""
+    of it was looked at, or tried. `without_instance`: see `_health_reach`."""
 
     name: str = ""
     directors: Mapping[str, Sight]
     real_servers: Mapping[str, Sight] = field(default_factory=dict)
     expected: Mapping[str, Expected] = field(default_factory=dict)
+    without_instance: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
 
     def all(self, part: str) -> Iterator[Mapping[str, Any]]:
@@ -90,6 +93,9 @@ def judge(seen: Seen) -> Findings:
     _masters(seen, found)
     found.problems += _releases(seen)
     found.problems += _tables(seen)
+    looked_at = {n: each.info for n, each in seen.directors.items() if each.info is not None}
+    if seen.complete and len(looked_at) == len(seen.directors):
+        found.problems += _health_reach.problems(seen.without_instance, looked_at)
     return found
 
 

@@ -16,21 +16,43 @@ AGENT_USER = "lvs-agent"
 
 
 def script_users(document: Mapping[str, Any]) -> list[str]:
-    """The users that scripts run as, other than the agent's own, sorted."""
-    return sorted({user for user in _users(document) if user != AGENT_USER})
+    """The users that scripts run as, sorted: others than the agent's own, and that one too where it
+    is to have another group."""
+    own = ([AGENT_USER], [AGENT_USER, AGENT_USER])
+    return sorted({names[0] for names in _users(document) if names not in own})
 
 
-def _users(document: Mapping[str, Any]) -> Iterator[str]:
+def _users(document: Mapping[str, Any]) -> Iterator[list[str]]:
+    """USER, or USER and GROUP, of everything that says it."""
     own = _global_defs(document).get("script_user")
     scripts = _mappings(document.get("vrrp_scripts"))
-    for value in (own, *(script.get("user") for script in scripts)):
-        if isinstance(value, str) and value.split():
-            yield value.split()[0]
+    programs = _checks(document, "misc_check")
+    for value in (own, *(one.get("user") for one in (*scripts, *programs))):
+        names = value.replace(":", " ").split() if isinstance(value, str) else []
+        if names:
+            yield names
 
 
 def tracks_processes(document: Mapping[str, Any]) -> bool:
     """Whether the agent has to see the processes of other users."""
     return bool(document.get("vrrp_track_processes"))
+
+
+# Room for the priority that the agent takes by itself, and below the kernel's own threads.
+_REALTIME = 50
+
+
+def process_limits(document: Mapping[str, Any]) -> dict[str, str]:
+    """What the unit has to allow the process that speaks VRRP: directives of systemd.exec(5)."""
+    said = _global_defs(document)
+    priorities = (said.get("vrrp_rt_priority"), said.get("max_auto_priority"))
+    limits = {"LimitRTPRIO": str(max(_REALTIME, *map(_number, priorities)))}
+    nice = _number(said.get("vrrp_priority"))
+    if nice < 0:
+        limits["LimitNICE"] = str(nice)
+    if said.get("vrrp_no_swap") is True:
+        limits["LimitMEMLOCK"] = "infinity"
+    return limits
 
 
 def vrrp_modules(document: Mapping[str, Any]) -> list[str]:
@@ -116,7 +138,12 @@ def _forwarding_sysctls(director: _real_server.Director) -> dict[str, int]:
 
 
 def pings(document: Mapping[str, Any]) -> bool:
-    """Whether a check of any virtual, real or sorry server is a ping, over IPv4 or IPv6.
+    """Whether a check of any virtual, real or sorry server is a ping, over IPv4 or IPv6."""
+    return any(True for _check in _checks(document, "ping_check"))
+
+
+def _checks(document: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    """The checks of this kind, of all virtual, real and sorry servers.
 
     A check without options is one too; only nothing, or an empty list, is none.
     """
@@ -128,9 +155,10 @@ def pings(document: Mapping[str, Any]) -> bool:
             *(sorry if isinstance(sorry, list) else [sorry]),
         ]
         for holder in holders:
-            if isinstance(holder, Mapping) and holder.get("ping_check") not in (None, []):
-                return True
-    return False
+            found = holder.get(kind) if isinstance(holder, Mapping) else None
+            for one in found if isinstance(found, list) else [found]:
+                if found is not None:
+                    yield one if isinstance(one, Mapping) else {}
 
 
 def is_real_server(director: _real_server.Director) -> bool:
@@ -165,3 +193,8 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     for item in value.values() if isinstance(value, Mapping) else ():
         if isinstance(item, Mapping):
             yield item
+
+
+def _number(value: Any) -> int:
+    """A whole number, or 0: what else there is, the checker refuses with its own words."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -18,6 +18,10 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils._problem import Proble
 # What a real server of NAT sends back through the directors (`lvs_nat_route`).
 NAT_ROUTES = ("service", "address", "none")
 
+_UNMANAGED_REAL_SERVERS = "unmanaged_real_servers"
+UNMANAGED_VIRTUAL = "unmanaged_virtual_addresses"
+_UNMANAGED = (_UNMANAGED_REAL_SERVERS, UNMANAGED_VIRTUAL)
+
 # Below net.ipv4.vs (Documentation/networking/ipvs-sysctl.rst; net/netfilter/ipvs/ip_vs_ctl.c).
 IPVS_SYSCTLS = (
     "am_droprate", "amemthresh", "backup_only", "cache_bypass", "conn_reuse_mode", "conntrack",
@@ -35,7 +39,8 @@ def check(cluster: Cluster) -> Iterator[Problem]:
     yield from _names(cluster)
     for host in cluster.variables:
         yield from _address(cluster, host)
-        yield from _unmanaged(cluster, host)
+        for name in _UNMANAGED:
+            yield from _unmanaged(cluster, host, name)
         yield from _nat_route(cluster, host)
         yield from _marks(cluster, host)
         yield from _ipvs_sysctls(cluster, host)
@@ -53,7 +58,16 @@ def addresses(cluster: Cluster) -> dict[str, list[Address]]:
 
 def unmanaged(cluster: Cluster, director: str) -> list[Address]:
     """Addresses of real servers that Ansible does not manage."""
-    listed = cluster.variable(director, "unmanaged_real_servers")
+    return _listed(cluster, director, _UNMANAGED_REAL_SERVERS)
+
+
+def unmanaged_virtual(cluster: Cluster, director: str) -> list[Address]:
+    """Addresses of virtual servers that something else brings to the director."""
+    return _listed(cluster, director, UNMANAGED_VIRTUAL)
+
+
+def _listed(cluster: Cluster, director: str, name: str) -> list[Address]:
+    listed = cluster.variable(director, name)
     texts = listed if isinstance(listed, list) else []
     return [each for each in map(_forwarding.address, texts) if each is not None]
 
@@ -124,9 +138,9 @@ def _same_address(cluster: Cluster) -> Iterator[Problem]:
                 )
 
 
-def _unmanaged(cluster: Cluster, host: str) -> Iterator[Problem]:
-    name = cluster.variable_name(host, "unmanaged_real_servers")
-    value = cluster.variable(host, "unmanaged_real_servers", [])
+def _unmanaged(cluster: Cluster, host: str, option: str) -> Iterator[Problem]:
+    name = cluster.variable_name(host, option)
+    value = cluster.variable(host, option, [])
     if not isinstance(value, list):
         yield Problem(where=f"{cluster.shared}: {name}", message="must be a list of IP addresses")
         return

@@ -1,47 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the agent's own code makes of keepalived.conf files, asked in a process of its own.
+"""What the agent's own code makes of keepalived.conf files.
 
 Owns the rounds of questions: the agent says which files it has to see, somebody fetches them, until
-it has all. Must never import the agent into Ansible's process.
+it has all.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.lvs.cluster.plugins.module_utils import _keepalived_files
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed, ask
 
-AGENT = os.path.abspath(
-    os.path.join(os.path.dirname(__file__), "..", "..", "roles", "director", "files", "agent")
-)
 DIRECTORY = "/etc/keepalived"
 
-# Each file is read and checked within a second; more than a hundred directors are no cluster.
-_TIMEOUT_S = 120
 # Files include each other 16 deep, and each level takes one round. Files that are too long for one
 # answer take one more each.
 _ROUNDS = 64
 _DENIED = os.strerror(errno.EACCES)
-_PROGRAM = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from lvs_agent.cli.controller import main
-main()
-"""
 
 # Gets what is wanted (`known_files.py`), gives what `_keepalived_files.answer` does.
 Fetch = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-class Failed(Exception):
-    """A file cannot be read, or the agent's code did not work; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,25 +133,3 @@ def same(pairs: Mapping[str, tuple[Any, Any]]) -> dict[str, bool]:
 def yaml(files: Mapping[str, dict[str, Any]]) -> dict[str, str]:
     """By name: {document, comments} as text."""
     return dict(ask("yaml", files))
-
-
-def ask(what: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of `lvs_agent/cli/controller.py`. Raises Failed."""
-    if not os.path.isfile(os.path.join(AGENT, "lvs_agent", "cli", "controller.py")):
-        raise Failed(f"the agent's source is not in {AGENT}; is the collection complete?")
-    try:
-        done = subprocess.run(
-            # -I: no PYTHONPATH or user site of the operator; -B: no byte code into the collection.
-            [sys.executable, "-I", "-B", "-c", _PROGRAM, AGENT],
-            check=False,
-            input=json.dumps({"ask": what, "about": about}),
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise Failed(f"the agent's reader of keepalived.conf did not run: {error}") from error
-    if done.returncode != 0:
-        raise Failed(f"the agent's reader of keepalived.conf failed:\n{done.stderr.strip()}")
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer

@@ -16,8 +16,11 @@ from typing import Any
 from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _cluster,
     _document,
+    _forwarding,
+    _hosts,
     _keepalived_merge,
     _keepalived_shape,
+    _view,
 )
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_merge import Difference
 from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import SECTIONS
@@ -82,6 +85,8 @@ def make(
     ]
     if unmanaged:
         shared["unmanaged_real_servers"] = list(dict.fromkeys(unmanaged))
+    if brought := _brought(shaped, directors):
+        shared[_hosts.UNMANAGED_VIRTUAL] = brought
     made = Made(
         shared=shared,
         own={name: _own(directors[name], split.own[name]) for name in documents},
@@ -93,6 +98,17 @@ def make(
     )
     _derive(made)
     return made
+
+
+def _brought(documents: Documents, directors: Mapping[str, Director]) -> list[str]:
+    """The addresses of virtual servers that a director has neither by an instance nor by itself:
+    keepalived runs with them, and whether clients get there is up to something else."""
+    found: dict[str, None] = {}
+    for name, document in documents.items():
+        held = _view.held(document, _view.interfaces(directors[name].interfaces))
+        for pool in _forwarding.pools(document):
+            found |= {str(each): None for each in pool.addresses if each not in held}
+    return list(found)
 
 
 def rebuilt(made: Made) -> Documents:

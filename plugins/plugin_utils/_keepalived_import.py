@@ -18,7 +18,8 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import (
     _keepalived_sources,
     _keepalived_written,
 )
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Failed, Read
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
+from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Read
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster import Made
 
 _NOTHING_KNOWN = _cluster.Cluster(directors=(), real_servers=(), variables={})

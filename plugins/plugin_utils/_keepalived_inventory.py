@@ -29,7 +29,8 @@ _SHARED_HEAD = (
 )
 _OWN_HEAD = "What {} has of its own. lvs_host is merged over the group's variables."
 _NO_ADDRESS = (
-    "A keepalived.conf does not say the host's own addresses. The check would know its networks:",
+    "A keepalived.conf does not say the host's own addresses. With them, lvs.cluster.validate sees",
+    "whether the others fit the host's networks:",
     "lvs_address: 192.0.2.11",
     "lvs_interfaces:",
     "  eth0: [192.0.2.11/24]",
@@ -38,6 +39,12 @@ _UNMANAGED = (
     "Real servers that are no hosts of this inventory: nothing is prepared on them. To have that",
     "done, make them hosts of lvs_real_servers with their lvs_address, and take them out here.",
 )
+_BROUGHT = (
+    "Addresses of virtual servers that no vrrp_instance has. As with keepalived, clients do not",
+    "get there unless something else brings them to a director. If one is to move with an",
+    "instance, add it to that instance's virtual_ipaddress, and take it out here.",
+)
+_LISTS = {"unmanaged_real_servers": _UNMANAGED, "unmanaged_virtual_addresses": _BROUGHT}
 _VAULT_HEAD = ("The passwords of keepalived.conf. Encrypt this file:", "ansible-vault encrypt {}")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -52,9 +59,10 @@ def files(made: Made, found: Comments) -> dict[str, dict[str, Any]]:
         },
         **{f"host_vars/{name}.yml": _file(own, {}, []) for name, own in made.real_servers.items()},
     }
-    if "unmanaged_real_servers" in made.shared:
-        comments = written[_GROUP]["comments"]
-        comments.setdefault(f"{_cluster.PREFIX}unmanaged_real_servers", []).extend(_UNMANAGED)
+    comments = written[_GROUP]["comments"]
+    for name, said in _LISTS.items():
+        if name in made.shared:
+            comments.setdefault(_cluster.PREFIX + name, []).extend(said)
     if made.secrets:
         head = [line.format(VAULT) for line in _VAULT_HEAD]
         written[VAULT] = {"document": dict(made.secrets), "comments": {"": head}}

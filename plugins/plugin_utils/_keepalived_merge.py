@@ -7,9 +7,12 @@ value.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ansible_collections.lvs.cluster.plugins.plugin_utils._schema import DEFAULTS
 
 # What is each director's own by its nature, at the end of a path.
 PERSONAL = frozenset({
@@ -23,6 +26,12 @@ VARIABLE = "$variable"
 _ABSENT: Any = object()
 # Sections, and what has a name in them: one director lacks those rather than others have more.
 _NAMED_DEPTH = 2
+# By section and depth, the blocks whose options people compare.
+_BLOCKS = {
+    ("global_defs", 2): "global_defs",
+    ("vrrp_instances", 3): "vrrp_instance",
+    ("virtual_servers", 3): "virtual_server",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +85,10 @@ def _key(found: Split, key: str, each: dict[str, Any], path: str, depth: int) ->
     elif path.rpartition(".")[2] in PERSONAL and (len(each) == 1 or not _all_equal(each)):
         _each_its_own(found, key, there)
     else:
-        _most(found, key, each, path)
+        _most(found, key, each, path, depth)
 
 
-def _most(found: Split, key: str, each: dict[str, Any], path: str) -> None:
+def _most(found: Split, key: str, each: dict[str, Any], path: str, depth: int) -> None:
     """What most of them have is shared; if as many have it as not, who has it says it."""
     value = _commonest(list(each.values()))
     usual = [name for name in each if _equal(each[name], value)]
@@ -96,10 +105,10 @@ def _most(found: Split, key: str, each: dict[str, Any], path: str) -> None:
             continue
         if own is _ABSENT:
             found.own[name][key] = None
-            message = f"not on {name}, but on {others}"
+            message = _taken_away(name, others)
         else:
             found.own[name][key] = own
-            message = _differs(own, value, others)
+            message = _differs(own, value, others) + _default(value, key, path, depth)
         found.differences.append(Difference(director=name, path=path, message=message))
 
 
@@ -112,12 +121,25 @@ def _differs(own: Any, value: Any, others: str) -> str:
     return f"differs from {others}"
 
 
+def _taken_away(name: str, others: str) -> str:
+    return f"not on {name}, but on {others}; null takes it away"
+
+
+def _default(value: Any, key: str, path: str, depth: int) -> str:
+    """What holds where an option is not said; nothing where it is, or where nothing holds."""
+    block = _BLOCKS.get((path.partition(".")[0], depth))
+    default = DEFAULTS.get(f"{block}.{key}") if value is _ABSENT else None
+    if default is None:
+        return ""
+    return f", where it is {default if isinstance(default, str) else json.dumps(default)}"
+
+
 def _take_away(
     found: Split, key: str, missing: list[str], there: Mapping[str, Any], path: str
 ) -> None:
     for name in missing:
         found.own[name][key] = None
-        message = f"not on {name}, but on {', '.join(there)}"
+        message = _taken_away(name, ", ".join(there))
         found.differences.append(Difference(director=name, path=path, message=message))
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _view
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import DIRECTORY, Failed, Read
+from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster, _forwarding, _view
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
+from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import DIRECTORY, Read
 from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived_cluster import Director
 
 _FILE = "keepalived.conf"
@@ -89,10 +90,33 @@ def directors(
         for view in _view.instances(name, each.document)
         for __, address in view.all_addresses()
     }
+    there = {}
+    for name in read:
+        said = inventory.variable(name, "interfaces")
+        there[name] = said if isinstance(said, Mapping) else addresses.get(name, {})
+    virtual |= _moved_by_others(read, there)
     return {
-        name: _director(name, each.document, addresses.get(name, {}), virtual, inventory)
+        name: _director(name, each.document, there[name], virtual, inventory)
         for name, each in read.items()
     }
+
+
+def _moved_by_others(
+    read: Mapping[str, Read], there: Mapping[str, Mapping[str, list[str]]]
+) -> set[str]:
+    """The addresses of virtual servers that some directors have and others do not: somebody's
+    script has put them where they are, they are not that host's."""
+    served = {
+        str(each)
+        for one in read.values()
+        for pool in _forwarding.pools(one.document)
+        for each in pool.addresses
+    }
+    have = [
+        {one.partition("/")[0] for listed in links.values() for one in listed}
+        for links in there.values()
+    ]
+    return served - set.intersection(*have) if have else served
 
 
 def _director(
@@ -102,10 +126,9 @@ def _director(
     virtual: set[str],
     inventory: _cluster.Cluster,
 ) -> Director:
-    said = inventory.variable(name, "interfaces")
     own = {
         link: [one for one in listed if one.partition("/")[0] not in virtual]
-        for link, listed in (said if isinstance(said, Mapping) else addresses).items()
+        for link, listed in addresses.items()
     }
     own = {link: listed for link, listed in own.items() if listed}
     views = list(_view.instances(name, document))

@@ -17,7 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from ansible_collections.lvs.cluster.plugins.plugin_utils import _cluster
-from ansible_collections.lvs.cluster.plugins.plugin_utils._keepalived import Failed
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
 
 _ENCRYPTED = b"$ANSIBLE_VAULT"
 # Others of the operator's group read an inventory; passwords nobody.

@@ -49,7 +49,7 @@ def _of_host(
     parts = (
         ("what the inventory says otherwise, keepalived's value first", differences),
         ("in the kernel, if all real servers are well", plan),
-        ("what of keepalived.conf is not taken over", seen.get("notices") or []),
+        ("what of keepalived.conf is not taken over as it stands", seen.get("notices") or []),
         ("on the host, before anything is replaced", seen.get("setup") or []),
     )
     for title, found in parts:

@@ -31,6 +31,7 @@ def check(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> list[
     for name, document in documents.items():
         interfaces = _view.interfaces(cluster.variable(name, "interfaces"))
         found += _services(cluster, name, document, interfaces)
+    found += _brought(cluster, documents)
     found += _rules_vrrp.check_groups(cluster, documents)
     found += _rules_forwarding.check(cluster, documents)
     return list(dict.fromkeys(found))
@@ -218,21 +219,21 @@ def _declared(address: _view.InterfaceAddress, networks: list[Any]) -> bool:
 def _services(
     cluster: Cluster, director: str, document: Mapping[str, Any], declared: Interfaces
 ) -> Iterator[Problem]:
-    own = {address.address.ip for view in _view.instances(director, document)
-           for address in (*view.addresses, *view.excluded)}  # fmt: skip
-    own |= {each.ip for listed in declared.values() for each in listed}
+    own = _view.held(document, declared)
     known = {each for listed in _hosts.addresses(cluster).values() for each in listed}
     known |= set(_hosts.unmanaged(cluster, director))
+    elsewhere = set(_hosts.unmanaged_virtual(cluster, director))
     for pool in _forwarding.pools(document):
         group = "group" if document["virtual_servers"][pool.name].get("ip") is None else "ip"
         for address in pool.addresses:
-            if address in own:
+            if address in own or address in elsewhere:
                 continue
             yield Problem(
                 where=locate(cluster, director, f"{pool.path}.{group}"),
                 message=f"{address} is no address of {director}: no traffic would reach this"
                 " virtual server; add it to the virtual_ipaddress of a VRRP instance (or, where"
-                " the host has it by itself, to its lvs_interfaces)",
+                " the host has it by itself, to its lvs_interfaces; or, where something else"
+                " brings it there, to lvs_unmanaged_virtual_addresses)",
             )
         for real in pool.targets:
             if real.sorry:
@@ -245,6 +246,28 @@ def _services(
                     message=f"{real.address} is the lvs_address of no host in lvs_real_servers; add"
                     " the host, or list the address in lvs_unmanaged_real_servers",
                 )
+
+
+def _brought(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """One warning, though it may be hundreds of addresses."""
+    found: dict[Any, str] = {}
+    for director, document in documents.items():
+        interfaces = _view.interfaces(cluster.variable(director, "interfaces"))
+        held = _view.held(document, interfaces)
+        elsewhere = set(_hosts.unmanaged_virtual(cluster, director)) - held
+        served = [each for pool in _forwarding.pools(document) for each in pool.addresses]
+        found |= {each: director for each in served if each in elsewhere}
+    if not found:
+        return
+    first, director = next(iter(found.items()))
+    more = len(found) - 1
+    yield Problem(
+        where=f"{cluster.shared}: {cluster.variable_name(director, _hosts.UNMANAGED_VIRTUAL)}",
+        message=f"no VRRP instance has {first}{f' and {more} more' if more else ''}: nothing here"
+        " brings it to a director, or takes it away from one that fails; lvs.cluster.verify tells"
+        " whether a director has it",
+        warning=True,
+    )
 
 
 def _nameless(

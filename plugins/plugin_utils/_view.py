@@ -187,6 +187,14 @@ def interfaces(value: Any) -> Interfaces:
     return found
 
 
+def held(document: Mapping[str, Any], declared: Interfaces) -> set[Any]:
+    """The addresses that a director has as master of all its instances, and those that it has by
+    itself: `declared`."""
+    views = instances("", document)
+    found = {each.address.ip for view in views for each in (*view.addresses, *view.excluded)}
+    return found | {each.ip for listed in declared.values() for each in listed}
+
+
 def _virtual_addresses(values: Mapping[str, Any], name: str) -> Iterator[VirtualAddressView]:
     listed = values.get(name)
     for index, item in enumerate(listed if isinstance(listed, list) else [listed]):

@@ -84,8 +84,11 @@ class Cluster:
         self.collections = collections
         self._connection = lab.paths.run / "connection.yml"
 
-    def playbook(self, inventory: str | Path, *words: str, name: str = "lvs.cluster.site") -> Run:
-        """Run a playbook on an example inventory (by name) or on one in a folder."""
+    def playbook(
+        self, inventory: str | Path | None, *words: str, name: str = "lvs.cluster.site"
+    ) -> Run:
+        """Run a playbook on an example inventory (by name), on one in a folder, or with no more
+        than the lab's hosts."""
         start = time.monotonic()
         begun = self.begin(inventory, *words, name=name)
         try:
@@ -103,17 +106,17 @@ class Cluster:
         )
 
     def begin(
-        self, inventory: str | Path, *words: str, name: str = "lvs.cluster.site"
+        self, inventory: str | Path | None, *words: str, name: str = "lvs.cluster.site"
     ) -> subprocess.Popen[str]:
         """Start a playbook, in a process group of its own; the caller sees to its end."""
-        folder = INVENTORIES / inventory if isinstance(inventory, str) else inventory
+        sources = [] if inventory is None else ["-i", str(_folder(inventory))]
         # Another one that runs may be reading it.
         text = self.lab.inventory()
         if not self._connection.exists() or self._connection.read_text() != text:
             self._connection.write_text(text)
         command = [str(BIN / "ansible-playbook"), name, "-i", str(self._connection)]
         return subprocess.Popen(
-            [*command, "-i", str(folder), *words],
+            [*command, *sources, *words],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -122,9 +125,9 @@ class Cluster:
             process_group=0,
         )
 
-    def variables(self, inventory: str, host: str = "drct1") -> dict[str, Any]:
-        """The variables that an example inventory gives a host; to change and pass with -e."""
-        command = [str(BIN / "ansible-inventory"), "-i", str(INVENTORIES / inventory)]
+    def variables(self, inventory: str | Path, host: str = "drct1") -> dict[str, Any]:
+        """The variables that an inventory gives a host; to change and pass with -e."""
+        command = [str(BIN / "ansible-inventory"), "-i", str(_folder(inventory))]
         shown = subprocess.run(
             [*command, "--host", host],
             env=self._environment(),
@@ -207,6 +210,11 @@ class Cluster:
             yield watch
         finally:
             watch.job.stop()
+
+
+def _folder(inventory: str | Path) -> Path:
+    """Of an example inventory by its name."""
+    return INVENTORIES / inventory if isinstance(inventory, str) else inventory
 
 
 def kill(begun: subprocess.Popen[str]) -> None:

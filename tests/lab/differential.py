@@ -166,3 +166,11 @@ def unexplained(name: str, said: list[str]) -> list[str]:
     rest = [line for line in said if not any(text in line for text in known)]
     stale = [text for text in known if not any(text in line for line in said)]
     return rest + [f"no such difference any more: {text}" for text in stale]
+
+
+def judge(result: dict[str, Any]) -> None:
+    """Fail with every difference that nobody has explained; both logs go with it."""
+    for who in ("keepalived", "agent"):
+        print(f"--- log of {who}\n{result.get(who, {}).get('log')}")
+    said = unexplained(result["name"], differences(result))
+    assert not said, "\n".join(said)

@@ -9,7 +9,8 @@ for a while, or after a time; then both are stopped, and what they left is looke
 A file may say in a line `# differential: WORD...` what it needs: `least=S` is given so many
 seconds; `backup` does not become master, `nothing` has nothing to show (else what the file's blocks
 promise is waited for); `reload` is reloaded before the end, `bfd` has a BFD peer on the far side;
-of `count` as many announcements are expected from both.
+of `count` as many announcements are expected from both; `ping=ADDRESS` is tried from the far side.
+A file with `ipvs` includes others that have virtual servers.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +37,8 @@ from differential_far import SECOND_SOURCE, Far
 
 CLONE_NEWNET = 0x40000000
 _numbers = itertools.count()  # of namespaces
+_first_look = threading.Lock()
+_blanks: list[dict[str, list[Any]]] = []
 HERE = Path(__file__).resolve().parent
 START = "import sys; from lvs_agent.cli.agent import main; sys.exit(main(sys.argv[1:]))"
 
@@ -116,6 +120,11 @@ def inside(namespace: str) -> Iterator[None]:
             yield
         finally:
             libc.setns(before.fileno(), CLONE_NEWNET)
+
+
+def has(table: str) -> bool:
+    """Whether this kernel has it: where there is no IPVS, its table is the same for both."""
+    return Path(PROC, table).exists()
 
 
 class Side:
@@ -229,7 +238,7 @@ class Side:
     def signature(self) -> list[str]:
         """Changes with what `look` shows, rules apart; reading it starts no program."""
         with inside(self.name):
-            rows = [Path(PROC, name).read_text() for name in SIGNATURE]
+            rows = [Path(PROC, name).read_text() for name in SIGNATURE if has(name)]
             # Without how often a route was used.
             sixes = [row.split() for row in Path(PROC, "ipv6_route").read_text().splitlines()]
             rows += [" ".join((*row[:6], *row[8:])) for row in sixes]
@@ -245,7 +254,8 @@ class Side:
                 family: json_lines(run("ip", family, "-j", "-d", "-batch", "-", stdin=lines))
                 for family in ("-4", "-6")
             }
-            ipvs = sorted(run("ipvsadm", "-Sn").splitlines())
+            ipvs = sorted(run("ipvsadm", "-Sn").splitlines()) if has("ip_vs") else []
+        pinged = [word for word in sorted(self.words) if word.startswith("ping=")]
         links = shown["-4"][0]
         return {
             "ipvs": ipvs,
@@ -273,7 +283,13 @@ class Side:
                 for rule in answer[3]
             ),
             "told": self._told_so_far(),
+            "answers": [word for word in pinged if self._answers(word.removeprefix("ping="))],
         }
+
+    def _answers(self, address: str) -> bool:
+        """Whether a host at the other end of the wire gets an answer from there."""
+        with inside(self.far):
+            return bool(run("ping", "-n", "-c", "1", "-W", "1", address, check=False).count("ttl="))
 
     def _told_so_far(self) -> list[str]:
         told = self.told.read_text().splitlines() if self.told.exists() else []
@@ -402,6 +418,15 @@ def settle(sides: list[Side]) -> list[dict[str, Any]]:
         time.sleep(STEP_S)
 
 
+def _blank(side: Side) -> dict[str, list[Any]]:
+    """What a side has before its start, which is the same for all: looked at once, since each look
+    starts three programs."""
+    with _first_look:
+        if not _blanks:
+            _blanks.append(side.look())
+    return _blanks[0]
+
+
 def play(
     configuration: Path, folder: Path, certificate: Path, who: tuple[str, ...] = WHO
 ) -> dict[str, Any]:
@@ -415,7 +440,7 @@ def play(
             sides.append(Side(name, folder, configuration, certificate))
         wait_for(lambda: not any(side.tentative() for side in sides), 10.0)
         for side in sides:
-            side.before = side.look()
+            side.before = _blank(side)
             side.start()
         looks = settle(sides)
         for side, look in zip(sides, looks, strict=True):
@@ -466,7 +491,10 @@ def main() -> None:
         def one(path: str) -> None:
             folder = Path(scratch, Path(path).stem)
             folder.mkdir()
-            print(json.dumps(play(Path(path).resolve(), folder, Path(certificate))), flush=True)
+            result = play(Path(path).resolve(), folder, Path(certificate))
+            # In one piece: several do so at once.
+            sys.stdout.write(json.dumps(result) + "\n")
+            sys.stdout.flush()
 
         with ThreadPoolExecutor(int(at_once)) as pool:
             list(pool.map(one, paths))

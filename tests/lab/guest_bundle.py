@@ -47,6 +47,13 @@ def _archive(guests: tuple[Path, ...]) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def unpack_here(folder: Path, *guests: Path) -> None:
+    """Put everything that the scenarios of `guests` need into the folder of this machine."""
+    folder.mkdir(parents=True)
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(_archive(guests)))) as archive:
+        archive.extractall(folder, filter="tar")
+
+
 def unpack(lab: Lab, host: str, target: str, *guests: Path) -> None:
     """Put everything that the scenarios of `guests` need into the folder `target` of the host."""
     command = f"rm -rf {target} && mkdir {target} && base64 -d | tar -xz -C {target}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -53,6 +54,22 @@ class Bench:
             eventually(lambda: self.table() == set(lines), wait_s)
         except AssertionError:
             raise AssertionError(f"IPVS has {sorted(self.table())}, not {sorted(lines)}") from None
+
+    def plan(self, config: dict[str, Any]) -> list[str]:
+        """What the agent would change in the namespace if it started with `config`."""
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self.namespace.enter()
+            accepted = configuration.load(json.dumps(config))
+            lines = plan(accepted, runtime_directory=self.directory)
+            os.write(writer, json.dumps(lines).encode())
+            os._exit(0)
+        os.close(writer)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        with os.fdopen(reader) as file:
+            found: list[str] = json.load(file)
+        return found
 
     def close(self) -> None:
         for process in self.started:
@@ -197,29 +214,28 @@ class Watch:
     """Reads the pool of the service in a loop and insists that it is never empty."""
 
     def __init__(self, bench: Bench) -> None:
-        reader, self._writer = os.pipe()
+        parent = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         self._pid = os.fork()
         if self._pid == 0:
-            os.close(self._writer)
             bench.namespace.enter()
-            os.set_blocking(reader, False)
             ipvs, seen = Ipvs(), 0
-            while True:
-                try:
-                    if os.read(reader, 1) == b"":
-                        os._exit(min(seen, 200))
-                except BlockingIOError:
-                    pass
+            # The end is a signal: processes that are started meanwhile would hold a pipe open.
+            while not signal.sigpending():
                 pool, _ = ipvs.destinations(ServiceKey("TCP", "192.0.2.80", 80))
                 if not any(destination.weight for destination in pool.values()):
                     os._exit(255)
+                if os.getppid() != parent:
+                    os._exit(254)
                 seen += 1
-        os.close(reader)
+            os._exit(min(seen, 200))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def end(self) -> int:
-        os.close(self._writer)
+        os.kill(self._pid, signal.SIGTERM)
         seen = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         assert seen != 255, "there was a moment without a usable destination"
+        assert seen >= 0, f"the watcher died of signal {-seen}"
         return seen
 
 
@@ -340,30 +356,15 @@ def refused_service_is_told_once_and_does_not_stop_others(bench: Bench) -> None:
 
 
 def plan_tells_what_would_change(bench: Bench) -> None:
-    def plan_in_namespace(config: dict[str, Any]) -> list[str]:
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            bench.namespace.enter()
-            accepted = configuration.load(json.dumps(config))
-            lines = plan(accepted, runtime_directory=bench.directory)
-            os.write(writer, json.dumps(lines).encode())
-            os._exit(0)
-        os.close(writer)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        with os.fdopen(reader) as file:
-            found: list[str] = json.load(file)
-        return found
-
-    assert len(plan_in_namespace(document(web=web()))) == 3
+    assert len(bench.plan(document(web=web()))) == 3
     bench.start(document(web=web()))
     bench.becomes(SERVICE, RS1, RS2)
-    assert plan_in_namespace(document(web=web())) == []
-    assert plan_in_namespace(document(web=web(weights=(4,)))) == [
+    assert bench.plan(document(web=web())) == []
+    assert bench.plan(document(web=web(weights=(4,)))) == [
         "change 192.0.2.11:80 of TCP 192.0.2.80:80: weight 1 -> 4",
         "remove 192.0.2.12:80 from TCP 192.0.2.80:80",
     ]
-    assert plan_in_namespace(document()) == ["remove service TCP 192.0.2.80:80"]
+    assert bench.plan(document()) == ["remove service TCP 192.0.2.80:80"]
     assert bench.table() == {SERVICE, RS1, RS2}
 
 

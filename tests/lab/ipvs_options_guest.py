@@ -15,6 +15,7 @@ from typing import Any
 from ipvs_guest import CHECK, RS1, RS2, SERVICE, Bench, Watch, document, perform, verdict, web
 from lvs_agent import schema
 from lvs_agent.adapters.sweep import sweep
+from lvs_agent.core.messages import VerdictsComplete
 from netns.kernel_harness import eventually
 
 AT = "192.0.2.80:80"
@@ -458,6 +459,34 @@ def timeouts_are_set_kept_and_put_back(bench: Bench) -> None:
         os._exit(1 if sweep(bench.directory).errors else 0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert shown() == "800 100 250"
+
+
+def flush_at_the_start_removes_what_is_not_configured(bench: Bench) -> None:
+    foreign = "-A -u 192.0.2.99:53 -s wlc", "-a -u 192.0.2.99:53 -r 192.0.2.66:53 -g -w 1"
+    config = {"global_defs": {"lvs_flush": True}, **document(web=web())}
+
+    def add(*lines: str) -> None:
+        for line in lines:
+            bench.ipvsadm(*line.split())
+
+    add(SERVICE, RS1, f"{IN} 192.0.2.77:80 -g -w 9", *foreign)
+    assert "remove service UDP 192.0.2.99:53" in bench.plan(config)
+    watched = Watch(bench)  # rs11 is there at every moment
+    process = bench.start(config)
+    bench.becomes(SERVICE, RS1, RS2)
+    watched.end()
+    eventually(lambda: any("lvs_flush removes UDP 192.0.2.99:53" in a for a in process.logged()))
+
+    add(*foreign)
+    process.reconfigure({"global_defs": {"lvs_flush": True}, **document(web=web(lb_algo="wlc"))})
+    changed = SERVICE.replace("-s rr", "-s wlc")
+    bench.becomes(changed, RS1, RS2, *foreign)
+    process.kill()
+    process = bench.start(config, restarted=True, ends=process.ends)
+    process.health.send(VerdictsComplete(generation=process.generation))
+    bench.becomes(SERVICE, RS1, RS2, *foreign)
+    assert process.stop() == 0
+    bench.becomes(*foreign)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seed's section 4.3: LVS-DR with checked real servers, seen from the client."""
+"""The seed's section 4.3: LVS-DR with checked real servers, seen from the client. From
+keepalived.conf files that forget to give the virtual server's address to an instance."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import imported
 import pytest
 from cluster import Cluster, Run
 from lvslab import Lab
@@ -35,12 +37,16 @@ SLACK_S = 4.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def inventory(bare: Lab, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As it was imported; the second test mends it."""
     for director in DIRECTORS:
         # The sorry server of the seed is 127.0.0.1: something must answer there.
         bare.run(director, "echo sorry > /var/www/html/index.html; systemctl start nginx")
     bare.run("rs2", "sync")
-    cluster.apply("lvs_dr")
+    hosts = {address.partition(":")[0]: name for address, name in REAL.items()}
+    made = imported.inventory(cluster, "lvs_dr", tmp_path_factory.mktemp("lvs_dr"), hosts)
+    cluster.apply(made)
+    return made
 
 
 def everywhere(cluster: Cluster, *lines: str) -> bool:
@@ -63,13 +69,33 @@ def stopped_nginx(lab: Lab, *hosts: str) -> Iterator[None]:
             lab.run(host, "systemctl start nginx")
 
 
-def test_ipvs_is_what_the_inventory_says_on_both_directors(cluster: Cluster) -> None:
+def test_as_imported_it_runs_as_with_keepalived_and_what_is_missing_is_told(
+    cluster: Cluster, inventory: Path
+) -> None:
+    said = imported.notes(inventory)
+    assert f"drct1, drct2: {imported.CONF}:49: presistence_timeout is not a keyword" in said
+    assert "Addresses of virtual servers that no vrrp_instance has." in said
     cluster.wait("the table", lambda: everywhere(cluster, SERVICE, RS1, RS2))
+    assert cluster.holders(VIP) == []
+    verified = cluster.playbook(inventory, name="lvs.cluster.verify")
+    assert not verified.good
+    assert f"1. virtual server {VIP}:80: no director has {VIP}" in verified.output
+    assert "There is 1 problem:" in verified.output, verified.output
 
 
-def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
-    again = cluster.apply("lvs_dr")
-    assert set(again.changed.values()) == {0}, again.output
+def test_with_its_address_in_an_instance_nothing_else_is_to_be_done(
+    cluster: Cluster, inventory: Path
+) -> None:
+    first = "      - 172.16.1.99/32 brd 172.16.1.99 dev eno16777736 label eno16777736:0\n"
+    mine = f"      - {VIP}/32 dev eno16777736\n"
+    imported.edit(inventory, imported.SHARED, first, first + mine)
+    listed = f"lvs_unmanaged_virtual_addresses:\n  - {VIP}\n"
+    imported.edit(inventory, imported.SHARED, listed, "")
+    mended = cluster.apply(inventory)
+    # The real servers have the virtual server's address already.
+    assert {host for host, count in mended.changed.items() if count} == set(DIRECTORS)
+    cluster.wait("drct1 has it", lambda: cluster.holders(VIP) == ["drct1"])
+    assert everywhere(cluster, SERVICE, RS1, RS2)
 
 
 def test_requests_alternate_between_the_real_servers(lab: Lab, cluster: Cluster) -> None:
@@ -131,9 +157,9 @@ def connections(lab: Lab, director: str) -> dict[str, str]:
     return {row[3].rpartition(":")[2]: REAL[row[-1]] for row in rows}
 
 
-def with_synchronisation(cluster: Cluster, server: str, weight: int) -> str:
-    """The example's variables with another weight of a real server, and a sync daemon."""
-    variables = cluster.variables("lvs_dr")
+def with_synchronisation(cluster: Cluster, inventory: Path, server: str, weight: int) -> str:
+    """The inventory's variables with another weight of a real server, and a sync daemon."""
+    variables = cluster.variables(inventory)
     servers = variables["lvs_virtual_servers"]
     (name,) = servers
     servers[name]["real_servers"][server]["weight"] = weight
@@ -142,7 +168,7 @@ def with_synchronisation(cluster: Cluster, server: str, weight: int) -> str:
 
 
 def test_connections_survive_a_reload_the_health_process_and_the_director(
-    lab: Lab, cluster: Cluster
+    lab: Lab, cluster: Cluster, inventory: Path
 ) -> None:
     for host in REAL.values():
         lab.run(host, "head -c 10000000 /dev/urandom > /var/www/html/big; sync")
@@ -155,7 +181,7 @@ def test_connections_survive_a_reload_the_health_process_and_the_director(
     cluster.wait("both run", lambda: len(connections(lab, "drct1")) == 2)
     served = connections(lab, "drct1")
     before = lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout
-    cluster.apply("lvs_dr", "-e", with_synchronisation(cluster, "rs1", 7))
+    cluster.apply(inventory, "-e", with_synchronisation(cluster, inventory, "rs1", 7))
     for director in DIRECTORS:
         assert any(line.endswith("-w 7") for line in cluster.ipvs(director))
     assert lab.run("drct1", "systemctl show -p MainPID --value lvs-agent").stdout == before

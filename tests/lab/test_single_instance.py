@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The seed's section 4.1: one virtual address, a master and a backup, from bare hosts."""
+"""The seed's section 4.1: one virtual address, a master and a backup, from bare hosts with a
+keepalived.conf. The inventory that comes of it needs no change."""
 
 from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
+import imported
 import pytest
 from cluster import Cluster
 from lvslab import Lab
@@ -32,15 +35,20 @@ def everything(lab: Lab, host: str) -> str:
     ).stdout
 
 
+@pytest.fixture(scope="module")
+def inventory(bare: Lab, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return imported.inventory(cluster, "single", tmp_path_factory.mktemp("single"))
+
+
 @pytest.fixture(scope="module", autouse=True)
-def installed(bare: Lab, cluster: Cluster) -> None:
+def installed(bare: Lab, cluster: Cluster, inventory: Path) -> None:
     before = {host: everything(bare, host) for host in ("drct1", "drct2")}
-    checked = cluster.playbook("single_instance", "--check", "--diff")
+    checked = cluster.playbook(inventory, "--check", "--diff")
     assert checked.good, checked.output
     assert checked.changed["drct1"] > 0, "a bare host has everything to change"
     for host, state in before.items():
         assert everything(bare, host) == state, "--check changed the host"
-    cluster.apply("single_instance")
+    cluster.apply(inventory)
 
 
 def state_of(cluster: Cluster, director: str) -> str:
@@ -52,18 +60,26 @@ def settled(cluster: Cluster) -> bool:
     return cluster.holders(VIP) == ["drct1"]
 
 
+def test_the_inventory_says_what_the_file_had_wrong(inventory: Path) -> None:
+    said = imported.notes(inventory)
+    assert f"drct1: {imported.CONF}:14: the block of vrrp_instance VI_1 is not closed" in said
+    assert f"drct1: {imported.CONF}:5: // and what is behind it" in said
+
+
 def test_the_master_has_the_address_as_the_inventory_says_it(lab: Lab, cluster: Cluster) -> None:
     cluster.wait("drct1 is master", lambda: settled(cluster))
     shown = lab.run("drct1", f"ip -o -4 address show to {VIP}").stdout
     assert "172.16.1.99/32 brd 172.16.1.99 scope global eno16777736:0" in shown
 
 
-def test_a_second_run_changes_and_restarts_nothing(lab: Lab, cluster: Cluster) -> None:
+def test_a_second_run_changes_and_restarts_nothing(
+    lab: Lab, cluster: Cluster, inventory: Path
+) -> None:
     def processes() -> list[str]:
         return [lab.run(host, "pgrep -u lvs-agent").stdout for host in ("drct1", "drct2")]
 
     before = processes()
-    again = cluster.apply("single_instance")
+    again = cluster.apply(inventory)
     assert set(again.changed.values()) == {0}, again.output
     assert processes() == before
 
@@ -91,10 +107,12 @@ def test_stop_hands_over_within_the_skew_time(lab: Lab, cluster: Cluster) -> Non
     assert pcap.stat().st_size > 0
 
 
-def test_with_nopreempt_the_returning_master_stays_backup(lab: Lab, cluster: Cluster) -> None:
-    instances = cluster.variables("single_instance")["lvs_vrrp_instances"]
+def test_with_nopreempt_the_returning_master_stays_backup(
+    lab: Lab, cluster: Cluster, inventory: Path
+) -> None:
+    instances = cluster.variables(inventory)["lvs_vrrp_instances"]
     instances["VI_1"]["nopreempt"] = True
-    run = cluster.apply("single_instance", "-e", json.dumps({"lvs_vrrp_instances": instances}))
+    run = cluster.apply(inventory, "-e", json.dumps({"lvs_vrrp_instances": instances}))
     assert run.changed["drct1"] > 0
     cluster.wait("drct1 is still master", lambda: settled(cluster))
     lab.power_cut("drct1")

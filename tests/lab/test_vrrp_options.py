@@ -30,6 +30,7 @@ VMAC = "00:00:5e:00:01:47"  # RFC 9568 section 7.3, VRID 71
 OWN = {"drct1": "172.16.1.9", "drct2": "172.16.1.2"}
 USER = "vrrp-notify"
 SCRIPT, LOGS = "/usr/local/lib/vrrp-notify", "/var/log/vrrp-notify"
+DUMP = "/run/lvs-agent/keepalived.json"
 FIFO, SWITCH = "/run/lvs-agent/vrrp.fifo", "/run/lvs-agent/maintenance"
 # What the script itself may do is part of what it notes: user, permitted capabilities, words.
 NOTIFY = f"""#!/bin/sh
@@ -50,6 +51,10 @@ GROUP: dict[str, Any] = {
         "smtp_server": "172.16.1.50 2525",
         "smtp_batch": 1,
         "lvs_sync_daemon": f"{DEV} inst four id 71",
+        "vrrp_rt_priority": 55,
+        "vrrp_priority": -5,
+        "vrrp_no_swap": True,
+        "json_dump_file": DUMP,
     },
     "lvs_vrrp_track_processes": {"web": {"process": "nginx"}},
     "lvs_vrrp_track_files": {"maintenance": {"file": SWITCH, "init_file": 0}},
@@ -216,6 +221,32 @@ def states(lab: Lab, host: str, instance: str) -> list[str]:
 def test_a_second_run_changes_nothing(cluster: Cluster, inventory: Path) -> None:
     again = cluster.apply(inventory)
     assert set(again.changed.values()) == {0}, again.output
+
+
+def test_unit_allows_the_scheduling_that_is_asked_for(lab: Lab, cluster: Cluster) -> None:
+    agent = cluster.status("drct1")["agent"]
+    assert isinstance(agent, dict)
+    pid = agent["processes"]["ha"]["pid"]
+    shown = lab.run("drct1", f"chrt -p {pid}; cat /proc/{pid}/stat; grep VmLck /proc/{pid}/status")
+    policy, priority, numbers, locked = shown.stdout.splitlines()
+    assert policy.endswith("SCHED_RR|SCHED_RESET_ON_FORK")
+    assert priority.endswith(": 55")
+    assert numbers.rpartition(")")[2].split()[16] == "-5"  # proc_pid_stat(5): 19, nice
+    assert int(locked.split()[1]) > 0
+    assert "not in force" not in lab.run("drct1", "journalctl -u lvs-agent -b").stdout
+
+
+@pytest.mark.usefixtures("settled")
+def test_program_for_keepalived_gets_its_file(lab: Lab, cluster: Cluster) -> None:
+    lab.run("drct1", "kill -s RTMIN+2 $(systemctl show -P MainPID lvs-agent)")
+    cluster.wait("the file", lambda: lab.run("drct1", f"test -e {DUMP}", check=False).rc == 0)
+    found = json.loads(lab.run("drct1", f"cat {DUMP}").stdout)
+    told = {one["data"]["iname"]: one["data"] for one in found}
+    assert {name: (one["state"], one["vipset"]) for name, one in told.items()} == dict.fromkeys(
+        ("four", "six", "alone"), (2, True)
+    )
+    assert told["four"]["vips"] == [f"{FOUR} dev vrrp.71@{DEV} scope global set"]
+    assert lab.run("drct1", f"stat -c %a:%U {DUMP}").stdout.strip() == "644:lvs-agent"
 
 
 @pytest.mark.usefixtures("settled")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lvs_agent.cli.client import ask
+from lvs_agent.cli.client import ClientError, ask
 from netns.kernel_harness import eventually
 from netns.test_agent_without_ipvs import Agent
 
@@ -37,6 +37,7 @@ def document(log: Path, **options: Any) -> dict[str, Any]:
             **check,
         }
 
+    reals = options.pop("real_servers", {})
     web = {
         "ip": "192.0.2.80",
         "port": 80,
@@ -47,6 +48,7 @@ def document(log: Path, **options: Any) -> dict[str, Any]:
         "real_servers": {
             "good": real("good", 11, {"file_check": {"track_file": "well"}}),
             "bad": real("bad", 12, {"tcp_check": {**CHECK, "connect_port": 1}}),
+            **reals,
         },
         **options,
     }
@@ -110,3 +112,52 @@ def test_without_omega_the_end_is_told_to_nobody(
     one.process.send_signal(signal.SIGTERM)
     one.process.wait(10)
     assert sorted(said(tmp_path)) == ["bad-down", "quorum-up"]
+
+
+def verdicts(agent: Agent) -> dict[str, tuple[bool, str]]:
+    """(up, reason) of each check of a program, by the real server that it is for."""
+    try:
+        checks = ask("status", agent.runtime, 5.0).get("checks", [])
+    except ClientError:
+        return {}  # not there yet
+    return {
+        one["users"][0].removeprefix("web/"): (one["up"], one["reason"])
+        for one in checks
+        if one["type"] == "MISC_CHECK" and one["checked"]
+    }
+
+
+def test_programs_of_checks_run_as_their_user_whoever_dies(
+    agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    closed = tmp_path / "closed"
+
+    def program(number: int, whose: str, **options: Any) -> dict[str, Any]:
+        text = f'id >&2; test "$(id -un) $(id -gn)" = "{whose}" -a ! -e {closed}'
+        check = {"misc_path": ["/bin/sh", "-c", text], **options}
+        return {"ip": f"192.0.2.{number}", "misc_check": check}
+
+    one = agent(
+        real_servers={
+            "usual": program(21, "root root"),
+            "other": program(22, "daemon mail", user="daemon:mail"),
+            "wrong": program(23, "daemon mail", user="mail"),
+        }
+    )
+
+    def settles(*, well: bool) -> None:
+        wanted = {"usual": well, "other": well, "wrong": False}
+        eventually(lambda: {name: up for name, (up, _) in verdicts(one).items()} == wanted, 20.0)
+
+    settles(well=True)
+    assert "(mail)" in verdicts(one)["wrong"][1]
+    for name in ("track", "health"):
+        before = one.children()
+        kill(one, name)
+        eventually(lambda before=before: set(one.children()) - set(before))  # type: ignore[misc]
+        closed.touch()
+        settles(well=False)
+        closed.unlink()
+        settles(well=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from lvs_agent.core.messages import TrackerState
-from netns.vrrp_harness import Lan, run
+from netns.vrrp_harness import Lan, eventually, run
 
 pytestmark = [
     pytest.mark.netns,
@@ -130,3 +130,53 @@ def test_tracker_of_weight_0_is_fault_of_instance_or_group(lan: Lan) -> None:
     a.from_track(*states)
     for name in plan.instances:
         a.wait_for("FAULT", 4, name)
+
+
+def test_what_is_static_is_tracked_by_its_interface(tmp_path: Path) -> None:
+    instance = {"interface": "eth0", "advert_int": 0.3, "version": "3"}
+    names = ("address", "route", "rule", "none")
+    document = {
+        "vrrp_instances": {
+            name: {
+                **instance,
+                "virtual_router_id": number,
+                "virtual_ipaddress": [f"10.7.1.{number}/32"],
+            }
+            for number, name in enumerate(names, 1)
+        },
+        "track_groups": {name: {"group": [name]} for name in names},
+        "static_ipaddress": ["10.9.1.1/24 dev eth1 track_group address"],
+        "static_routes": ["10.8.0.0/16 via 10.9.2.9 dev eth2 track_group route"],
+        "static_rules": ["iif eth3 lookup 9 preference 900 track_group rule"],
+    }
+    lan = Lan(tmp_path, {"a": "10.7.0.1/24"})
+    namespace = lan.namespace("a")
+    try:
+        for number in (1, 2, 3):
+            names_of = (f"eth{number}", "type", "veth", "peer", "name", f"p{number}")
+            run("ip", "-n", namespace, "link", "add", *names_of)
+            run("ip", "-n", namespace, "link", "set", f"p{number}", "up")
+            run("ip", "-n", namespace, "link", "set", f"eth{number}", "up")
+        run("ip", "-n", namespace, "address", "add", "10.9.2.1/24", "dev", "eth2")
+        agent = lan.agent("a", document)
+        for name in names:
+            agent.wait_for("MASTER", 15, name)
+
+        # What somebody removes is put back, and nobody gives anything up for it.
+        run("ip", "-n", namespace, "address", "del", "10.9.1.1/24", "dev", "eth1")
+        eventually(lambda: "10.9.1.1/24" in shown(namespace, "address"), 5, "the address is back")
+        assert agent.state("address") == "MASTER"
+        for number, name in enumerate(names[:3], 1):
+            run("ip", "-n", namespace, "link", "set", f"eth{number}", "down")
+            agent.wait_for("FAULT", 5, name)
+            others = [agent.state(other) for other in names if other != name]
+            assert others == ["MASTER"] * 3
+            run("ip", "-n", namespace, "link", "set", f"eth{number}", "up")
+            agent.wait_for("MASTER", 10, name)
+        eventually(lambda: "10.8.0.0/16" in shown(namespace, "route"), 5, "the route is back")
+    finally:
+        lan.close()
+
+
+def shown(namespace: str, what: str) -> str:
+    return run("ip", "-n", namespace, what)

@@ -71,7 +71,14 @@ def eventually(condition: Callable[[], bool], timeout_s: float, what: str) -> fl
 class Node:
     """One ha process in a namespace, and the test's side of its three channels."""
 
-    def __init__(self, lan: Lan, host: str, document: dict[str, object], *masters: str) -> None:
+    def __init__(
+        self,
+        lan: Lan,
+        host: str,
+        document: dict[str, object],
+        *masters: str,
+        capabilities: tuple[str, ...] = (),
+    ) -> None:
         self.namespace = lan.namespace(host)
         self.kernel_answers = True
         self.hold_error: str | None = None
@@ -82,9 +89,11 @@ class Node:
         self._track, track = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ends = (supervisor, kernel, track)
         fds = [end.fileno() for end in ends]
-        # CAP_NET_RAW and nothing else, and scheduled before others, as in production.
+        # CAP_NET_RAW and nothing else, and scheduled before others, as in production. More only in
+        # the place of a unit's limits, which nobody may raise in every container.
         confined = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
-        caps = [f"--{kind}=-all,+net_raw" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+        held = ",".join(("-all", *(f"+{name}" for name in ("net_raw", *capabilities))))
+        caps = [f"--{kind}={held}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
         self.process = subprocess.Popen(
             [
                 *("ip", "netns", "exec", self.namespace, *_realtime(), *confined, *caps),
@@ -425,9 +434,15 @@ class Lan:
         self.agents.append(agent)
         return agent
 
-    def node(self, host: str, document: dict[str, object], *masters: str) -> Node:
+    def node(
+        self,
+        host: str,
+        document: dict[str, object],
+        *masters: str,
+        capabilities: tuple[str, ...] = (),
+    ) -> Node:
         """Start the ha process on `host`; `masters` are instances to adopt as MASTER."""
-        node = Node(self, host, document, *masters)
+        node = Node(self, host, document, *masters, capabilities=capabilities)
         self._nodes.append(node)
         return node
 

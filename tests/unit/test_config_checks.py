@@ -139,6 +139,19 @@ def test_security_of_scripts_holds_for_checks() -> None:
     assert real.checks[0].secure
 
 
+def test_programs_run_as_their_user_else_as_that_of_scripts_and_who_is_part_of_a_check() -> None:
+    program = {"misc_path": "/bin/check"}
+    wanted = document(misc_check=[{**program, "user": "web:www-data"}, program, program])
+    own, usual = from_document(wanted).virtual_servers[0].real_servers[0].checks
+    assert isinstance(own, MiscCheck)
+    assert isinstance(usual, MiscCheck)
+    assert (own.user, own.group, usual.user, usual.group) == ("web", "www-data", None, None)
+    assert from_document(wanted).programs == (own,)
+    wanted["global_defs"] = {"script_user": "nobody"}
+    (own, usual) = from_document(wanted).programs
+    assert (own.user, own.group, usual.user, usual.group) == ("web", "www-data", "nobody", None)
+
+
 def test_a_real_server_overrides_its_virtual_server_and_a_check_both() -> None:
     wanted = document(
         server={"delay_loop": 3, "retry": 4, "warmup": 2},
@@ -201,9 +214,9 @@ RS = f"{WEB}.real_servers.rs"
         ({"misc_check": {"misc_path": "check"}}, "misc_check[0].misc_path", "full path"),
         ({"misc_check": {"misc_path": "/c | d"}}, "misc_check[0].misc_path", "without a shell"),
         (
-            {"misc_check": {"misc_path": "/c", "user": "x"}},
+            {"misc_check": {"misc_path": "/c", "user": "1"}},
             "misc_check[0].user",
-            "use file_check",
+            "is not the name of a user",
         ),
         (
             {"file_check": {"track_file": "healt"}},

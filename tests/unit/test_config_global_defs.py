@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 from lvs_agent import config
-from lvs_agent.core.model import Config, Fifo, VrrpInstance
+from lvs_agent.adapters import (
+    adoption,
+    ipvs_timeouts,
+    ledger_file,
+    link_state_file,
+    overrides_file,
+    runtime_directory,
+)
+from lvs_agent.config import ConfigRejected
+from lvs_agent.core.model import Config, Fifo, Scheduling, VrrpInstance
+from lvs_agent.proc import instance_overrides
+from lvs_agent.schema import dumps
+from lvs_agent.socket_name import SOCKET_NAME
 
 S = 1_000_000_000
 
@@ -138,3 +150,77 @@ def test_starting_late() -> None:
     assert global_defs.startup_delay_ns == 11 * S // 2
     assert global_defs.delay_after_boot_ns == 60 * S
     assert global_defs.dynamic_interfaces
+
+
+def test_scheduling_of_the_process_that_speaks_vrrp() -> None:
+    assert loaded({}).global_defs.scheduling == Scheduling()
+    said = {
+        "vrrp_rt_priority": 40,
+        "vrrp_rlimit_rttime": 10_000,
+        "vrrp_priority": -5,
+        "max_auto_priority": 50,
+        "min_auto_priority_delay": 500_000,
+        "vrrp_no_swap": True,
+        "vrrp_cpu_affinity": "3 0,3",
+    }
+    assert loaded({}, global_defs=said).global_defs.scheduling == Scheduling(
+        priority=40,
+        rttime_us=10_000,
+        nice=-5,
+        auto_priority=50,
+        auto_delay_ns=S // 2,
+        no_swap=True,
+        cpus=(0, 3),
+    )
+    assert loaded({}, global_defs={"max_auto_priority": -1}).global_defs.scheduling == Scheduling()
+
+
+@pytest.mark.parametrize(
+    ("value", "cpus"), [(2, (2,)), ([1, 0], (0, 1)), (["7"], (7,)), ("8191", (8191,))]
+)
+def test_processors_are_numbers_in_several_notations(value: Any, cpus: tuple[int, ...]) -> None:
+    found = loaded({}, global_defs={"vrrp_cpu_affinity": value}).global_defs.scheduling
+    assert found.cpus == cpus
+
+
+@pytest.mark.parametrize("value", ["", [], "0-3", -1, 8192, True, [1.0], [[1]], {"a": 1}, "x"])
+def test_what_is_no_number_of_a_processor_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigRejected, match=r"global_defs\.vrrp_cpu_affinity: must be numbers"):
+        loaded({}, global_defs={"vrrp_cpu_affinity": value})
+
+
+@pytest.mark.parametrize("option", ["json_dump_file", "state_dump_file", "stats_dump_file"])
+def test_dump_files_are_where_others_see_them(option: str) -> None:
+    accepted = loaded({}, global_defs={option: "/run/lvs-agent/x"}).global_defs
+    assert getattr(accepted, option) == "/run/lvs-agent/x"
+    assert accepted.json_version == "1"
+    for path, wrong in (
+        ("/tmp/keepalived.json", r"name a file in /run/lvs-agent, such as .*/keepalived\.json"),
+        ("/var/tmp/x", "of its own"),
+        ("/run/lvs-agent/owned.json", "a file of the agent's own"),
+        ("xy", "full path"),
+        ("/run/../tmp/x", "full path"),
+    ):
+        with pytest.raises(ConfigRejected, match=wrong):
+            loaded({}, global_defs={option: path})
+
+
+def test_no_file_of_the_agents_own_is_written_over() -> None:
+    own = (
+        adoption.NAME,
+        instance_overrides.NAME,
+        ipvs_timeouts.NAME,
+        ledger_file.NAME,
+        link_state_file.NAME,
+        overrides_file.NAME,
+        runtime_directory._LOCK_NAME,
+        SOCKET_NAME,
+    )
+    assert sorted(own) == sorted(dumps.RESERVED)
+
+
+def test_two_dumps_are_two_files() -> None:
+    for other in ("notify_fifo", "stats_dump_file"):
+        same = {"json_dump_file": "/run/x", other: "/run/x"}
+        with pytest.raises(ConfigRejected, match=r"/run/x is already that of"):
+            loaded({}, global_defs=same)

@@ -40,6 +40,7 @@ def text() -> str:
         "additionalProperties": {"type": "array", "items": {"type": "string"}},
     }
     properties["lvs_unmanaged_real_servers"] = {"type": "array", "items": _ADDRESS}
+    properties["lvs_unmanaged_virtual_addresses"] = {"type": "array", "items": _ADDRESS}
     properties["lvs_fwmark_addresses"] = {
         "type": "object",
         "patternProperties": {"^[0-9]+$": {"type": "array", "items": _ADDRESS}},
@@ -142,7 +143,7 @@ def _shape(option: Option, prefix: str) -> dict[str, Any]:
             return {"type": "string"}
         case Kind.HEX_PATTERN:
             return {"type": ["boolean", "string"]}
-        case Kind.STATUS_CODES:
+        case Kind.CPUS | Kind.STATUS_CODES:
             return {"type": ["integer", "string", "array"]}
         case Kind.BLOCK:
             return dict(reference)

@@ -29,6 +29,8 @@ keys without prefix too.
 `{{eth0: [172.16.1.9/16]}}`; lets the controller check interfaces and networks |
 | `lvs_address6` | host_vars | its IPv6 address, where it has both |
 | `lvs_unmanaged_real_servers` | group_vars | addresses of real servers out of Ansible's hands |
+| `lvs_unmanaged_virtual_addresses` | group_vars | addresses of virtual servers that no \
+instance has: something else brings them to a director ([inventory.md](inventory.md)) |
 | `lvs_nat_route` | group_vars or host_vars of real servers | what goes back through the directors \
 with NAT: `service` (default), `address`, `none` ([forwarding.md](forwarding.md)) |
 | `lvs_fwmark_addresses` | group_vars | virtual addresses behind each firewall mark, such as \

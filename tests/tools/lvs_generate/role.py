@@ -23,6 +23,7 @@ _TYPES = {
     # Several notations; the agent's checker reads them.
     Kind.STRINGS: "raw",
     Kind.COMMAND: "raw",
+    Kind.CPUS: "raw",
     Kind.STATUS_CODES: "raw",
     Kind.BLOCKS: "raw",
 }

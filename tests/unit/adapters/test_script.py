@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import grp
 import os
 import pwd
 import time
@@ -36,10 +37,17 @@ def until(loop: Loop, done: Callable[[], bool]) -> None:
 class Watched:
     """A script and what it said."""
 
-    def __init__(self, loop: Loop, *argv: str, user: str | None = None, limit_ns: int = 5 * S):
+    def __init__(
+        self,
+        loop: Loop,
+        *argv: str,
+        user: str | None = None,
+        group: str | None = None,
+        limit_ns: int = 5 * S,
+    ) -> None:
         self.results: list[ScriptResult] = []
         self.gone = 0
-        command = Command(argv=argv, user=user, timeout_ns=limit_ns)
+        command = Command(argv=argv, user=user, group=group, timeout_ns=limit_ns)
         self.script = Script(loop, command, (), self.results.append, self._gone)
 
     def _gone(self) -> None:
@@ -135,6 +143,25 @@ def test_other_user_gets_that_users_groups_and_nothing_else(loop: Loop, tmp_path
     assert ended(loop, Watched(loop, shell(tmp_path, f"id > {out}"), user="nobody")).ok
     assert f"uid={pwd.getpwnam('nobody').pw_uid}" in out.read_text()
     assert "(root)" not in out.read_text()
+    both = Watched(loop, shell(tmp_path, f"id > {out}"), user="nobody", group="mail")
+    assert ended(loop, both).ok
+    assert f"uid={pwd.getpwnam('nobody').pw_uid}" in out.read_text()
+    assert f"gid={grp.getgrnam('mail').gr_gid}" in out.read_text()
+    assert "(root)" not in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ({"user": "no-such-user"}, "there is no user no-such-user"),
+        ({"user": "nobody", "group": "no-such-group"}, "there is no group no-such-group"),
+    ],
+)
+def test_nothing_runs_as_somebody_that_there_is_not(
+    loop: Loop, names: dict[str, str], words: str
+) -> None:
+    result = ended(loop, Watched(loop, "/bin/true", **names))
+    assert (result.started, result.words) == (False, f"/bin/true: {words}")
 
 
 def secure(loop: Loop, path: Path) -> ScriptResult:

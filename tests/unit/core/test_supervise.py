@@ -18,6 +18,8 @@ from lvs_agent.core.messages import (
     PoolChange,
     ProcessDied,
     ProcessRestarted,
+    ProgramEnded,
+    ProgramWanted,
     Ready,
     Reconfigure,
     Stop,
@@ -195,9 +197,9 @@ def test_peers_are_told_of_a_dead_kernel_before_its_successor_is_forked() -> Non
     assert ("health", ProcessRestarted(name="kernel")) in told(actions)
 
 
-def test_dead_health_concerns_the_kernel_only() -> None:
+def test_dead_health_concerns_the_kernel_and_track_only() -> None:
     actions = started().died("health", KILLED, 1)
-    assert {name for name, _ in told(actions)} == {"kernel"}
+    assert {name for name, _ in told(actions)} == {"kernel", "track"}
     assert forks(actions)[0].restarted
 
 
@@ -547,6 +549,45 @@ def test_health_process_is_told_of_a_new_track_process() -> None:
     supervision = started()
     actions = supervision.died("track", KILLED, 2)
     assert ("health", ProcessRestarted(name="track")) in told(actions)
+
+
+# Programs of other users, for checks
+
+WANTED = ProgramWanted(check="c0ffee", number=7)
+ENDED = ProgramEnded(number=7, exit_code=0, timed_out=False, started=True, words="")
+
+
+def test_request_for_a_program_goes_from_health_to_track_and_its_answer_back() -> None:
+    supervision = started()
+    assert told(supervision.said("health", WANTED, 1)) == [("track", WANTED)]
+    assert told(supervision.said("track", ENDED, 2)) == [("health", ENDED)]
+    for name in ("ha", "kernel", "track"):
+        assert told(supervision.said(name, WANTED, 3)) == []
+    for name in ("ha", "kernel", "health"):
+        assert told(supervision.said(name, ENDED, 3)) == []
+
+
+def test_request_is_answered_where_there_is_no_track_process() -> None:
+    supervision = started()
+    supervision.died("track", KILLED, 1)
+    supervision.died("track", KILLED, 2)  # the second death in a row has a back-off
+    ((name, answer),) = told(supervision.said("health", WANTED, 3))
+    assert (name, answer.number, answer.started) == ("health", 7, False)
+
+
+def test_health_and_track_are_told_of_each_others_death_before_there_is_a_successor() -> None:
+    for dead, other in (("health", "track"), ("track", "health")):
+        actions = started().died(dead, KILLED, 1)
+        assert (other, ProcessDied(name=dead)) in told(actions)
+        kinds = [(type(action).__name__, getattr(action, "name", "")) for action in actions]
+        assert kinds.index(("Tell", other)) < kinds.index(("Fork", dead))
+
+
+def test_answer_for_a_health_process_that_is_no_more_is_dropped() -> None:
+    supervision = started()
+    supervision.died("health", KILLED, 1)
+    supervision.died("health", KILLED, 2)
+    assert told(supervision.said("track", ENDED, 3)) == []
 
 
 # BFD sessions, for checks

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lvs_agent.core.ipvs.model import ServiceKey, marked
 from lvs_agent.core.messages import SUSPENDED_LIMIT
-from lvs_agent.core.suspend import changes, suspended, wanted
+from lvs_agent.core.suspend import Suspension, changes, suspended, wanted
 from unit.core.pool_examples import WEB, config, real, server
 
 OTHER = ServiceKey("TCP", "192.0.2.81", 80)
@@ -45,3 +45,34 @@ def test_changes_lead_from_what_was_told_to_what_is_so(
         heard = heard | names if message.suspended else heard - names
     assert heard == {name for name, one in now.items() if one}
     assert changes(now, now) == ()
+
+
+ASKS = config(server(real(11), ha_suspend=True))
+NOBODY = config()
+
+
+def test_who_asks_for_it_is_suspended_until_the_first_word() -> None:
+    suspension = Suspension()
+    suspension.configure(ASKS)
+    assert suspension.names == {"web"}
+    suspension.told(["web"], False)
+    suspension.configure(ASKS)
+    assert suspension.names == set()
+
+
+def test_a_word_may_come_before_the_configuration_that_it_is_about() -> None:
+    suspension = Suspension()
+    suspension.configure(NOBODY)
+    suspension.told(["web"], False)
+    suspension.configure(ASKS)
+    assert suspension.names == set()
+
+
+def test_what_two_configurations_do_not_have_is_forgotten() -> None:
+    suspension = Suspension()
+    suspension.configure(ASKS)
+    suspension.told(["web"], False)
+    suspension.configure(NOBODY)
+    suspension.configure(NOBODY)
+    suspension.configure(ASKS)
+    assert suspension.names == {"web"}

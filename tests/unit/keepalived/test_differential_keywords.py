@@ -22,9 +22,9 @@ _NEWER = "Debian 12's keepalived does not know it yet"
 WITHOUT: dict[tuple[str, str], str] = {
     ("global_defs", "vrrp_owner_ignore_adverts vrrp_delay_after_boot"): _NEWER,
     ("global_defs", "v3_checksum_as_v2"): _NEWER,
+    ("global_defs", "json_dump_file state_dump_file stats_dump_file json_version"): _NEWER,
     ("vrrp_instance", "owner_ignore_adverts v3_checksum_as_v2"): _NEWER,
     ("SSL_GET", "sni_name"): _NEWER,
-    ("vrrp_instance", "no_accept"): "the lab's kernel has no nftables, which both need for it",
 }
 
 

@@ -45,7 +45,7 @@ def test_a_pair_with_its_mail_scripts_and_sync_group_is_read_whole() -> None:
             smtp_connect_timeout 30
             router_id drct1
             vrrp_mcast_group4 224.200.100.18
-            script_user nobody
+            script_user nobody nogroup
             enable_script_security
         }
         vrrp_script web {
@@ -104,7 +104,7 @@ def test_a_pair_with_its_mail_scripts_and_sync_group_is_read_whole() -> None:
             "smtp_connect_timeout": 30,
             "router_id": "drct1",
             "vrrp_mcast_group4": "224.200.100.18",
-            "script_user": "nobody",
+            "script_user": "nobody:nogroup",
             "enable_script_security": True,
         },
         "vrrp_scripts": {
@@ -214,8 +214,9 @@ def test_words_that_have_no_effect_are_named() -> None:
     text = "virtual_ipaddress_excluded {\n192.0.2.10 dev eth1 frobnicate track_group x\n}"
     assert instance(text)["virtual_ipaddress_excluded"] == ["192.0.2.10 dev eth1"]
     assert notices(text) == [
-        "frobnicate track_group x in '192.0.2.10 dev eth1 frobnicate track_group x' is left out: it"
-        " has no effect here"
+        "frobnicate in '192.0.2.10 dev eth1 frobnicate track_group x' is left out: it has no effect"
+        " here",
+        "track_group x is left out, as in keepalived: it is for static entries",
     ]
 
 
@@ -497,3 +498,93 @@ def test_mail_that_nobody_would_deliver_is_left_out() -> None:
     assert found.document == {"global_defs": {"router_id": "x"}}
     assert found.errors() == ()
     assert [line for line, _ in noted(found)] == [2]
+
+
+def test_dump_files_in_tmp_become_files_that_others_see() -> None:
+    found = imported(
+        """
+        global_defs {
+            json_dump_file /tmp/sub/k.json
+            state_dump_file /srv/k.data
+            json_version 2
+            data_use_instance
+        }
+        """
+    )
+    assert found.document["global_defs"] == {
+        "json_dump_file": "/run/lvs-agent/k.json",
+        "state_dump_file": "/srv/k.data",
+        "json_version": "2",
+    }
+    ((line, told),) = noted(found)
+    assert (line, told.partition(":")[0]) == (
+        3,
+        "json_dump_file /tmp/sub/k.json becomes /run/lvs-agent/k.json",
+    )
+
+
+def test_track_groups_are_left_out_where_keepalived_leaves_them_out() -> None:
+    found = imported(
+        """
+        track_group G {
+            group {
+                one
+                nobody
+            }
+        }
+        track_group empty {
+            group {
+                nobody
+            }
+        }
+        static_ipaddress {
+            10.9.0.1/24 dev eth1 track_group G
+            10.9.0.2/24 dev eth1 no_track track_group G
+            10.9.0.3/24 dev eth1 track_group empty
+            10.9.0.4/24 dev eth1 track_group later
+        }
+        track_group later {
+            group {
+                one
+            }
+        }
+        static_routes {
+            10.8.0.0/16 via 10.2.0.9 dev eth2 track_group later
+            10.7.0.0/16 via 10.2.0.9 track_group G
+        }
+        static_rules {
+            iif eth3 table 9 preference 901 track_group G
+            from 10.9.0.1 table 9 preference 900 track_group G
+        }
+        vrrp_instance one {
+            interface eth0
+            virtual_router_id 51
+            virtual_ipaddress {
+                192.0.2.99/24 track_group G
+            }
+        }
+        """
+    )
+    document = found.document
+    assert document["track_groups"] == {"G": {"group": ["one"]}, "later": {"group": ["one"]}}
+    assert document["static_ipaddress"] == [
+        "10.9.0.1/24 dev eth1 track_group G",
+        "10.9.0.2/24 dev eth1 no_track",
+        "10.9.0.3/24 dev eth1",
+        "10.9.0.4/24 dev eth1",
+    ]
+    for section in ("static_routes", "static_rules"):
+        assert ["track_group" in line for line in document[section]] == [True, False]
+    assert document["vrrp_instances"]["one"]["virtual_ipaddress"] == ["192.0.2.99/24"]
+    why = [(line, text.rpartition(": ")[2]) for line, text in noted(found)]
+    assert sorted(why) == [
+        (2, "the group is without it"),
+        (8, "it is left out"),
+        (8, "the group is without it"),
+        (15, "no_track says the opposite"),
+        (16, "nothing is called so"),
+        (17, "it is defined further down, where keepalived does not look"),
+        (26, "without an interface there is nothing to track"),
+        (30, "without an interface there is nothing to track"),
+        (36, "it is for static entries"),
+    ]

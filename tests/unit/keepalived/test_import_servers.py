@@ -302,6 +302,21 @@ def test_failures_of_all_checks_are_logged() -> None:
     assert check["tcp_check"] == {"log_all_failures": True}
 
 
+def test_in_an_old_host_block_the_pace_is_that_of_the_whole_check() -> None:
+    host = "host {\nconnect_port 25\nconnect_timeout 2\nretry 4\nalpha\n}"
+    text = f"SMTP_CHECK {{\n{host}\nhost {{\nconnect_timeout 3\n}}\n}}"
+    both = {"retry": 4, "alpha": True}
+    assert real(text)["smtp_check"] == [
+        {"connect_port": 25, "connect_timeout": 2, **both},
+        {"connect_timeout": 3, **both},
+    ]
+    wrong = notices("", "SMTP_CHECK {\nhost {\nhelo_name x\n}\n}")
+    assert [one for one in wrong if "helo_name" in one] == [
+        "helo_name is not a keyword of host: it has no effect, in keepalived neither; it belongs"
+        " into SMTP_CHECK"
+    ]
+
+
 def test_old_mail_checks_of_several_hosts_are_several_checks() -> None:
     text = "SMTP_CHECK {\nhelo_name x\nhost {\nconnect_port 25\n}\nhost {\nconnect_port 587\n}\n}"
     assert real(text)["smtp_check"] == [

@@ -20,6 +20,7 @@ from lvs_agent.schema import Block
 BEHIND = {"reverse", "overwrite"}
 # What keepalived's users write into the inventory, and keepalived.conf has in another place.
 OF_THE_INVENTORY = {
+    "document.track_group",
     "ssl_get.password",
     "vrrp_instance", "vrrp_sync_group", "vrrp_script", "vrrp_track_file", "vrrp_track_process",
     "bfd_instance", "virtual_server", "real_server", "virtual_server_group",

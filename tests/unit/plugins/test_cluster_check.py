@@ -122,6 +122,11 @@ CASES: list[tuple[Callable[[Any], None], str, str]] = [
     (set_variable("rs2", "lvs_address", "172.16.1.3"), "rs2: lvs_address", "already that of rs1"),
     (set_variable("rs2", "lvs_address", "172.16.1.x"), "rs2: lvs_address", "an IP address"),
     (set_web("ip", "172.16.1.253"), "web.ip", "no address of drct1"),
+    (
+        set_variable("drct2", "lvs_unmanaged_virtual_addresses", ["172.16.1"]),
+        "lvs_unmanaged_virtual_addresses[0]",
+        "must be an IP address",
+    ),
     (set_web("lb_algo", "rrr"), "lvs_virtual_servers.web.lb_algo", "did you mean rr?"),
     (set_web("delay_lop", 3), "lvs_virtual_servers.web.delay_lop", "did you mean delay_loop?"),
     (stray_real_server, "web.real_servers.stray.ip", "lvs_unmanaged_real_servers"),
@@ -175,6 +180,22 @@ def test_an_unmanaged_real_server_is_accepted_when_listed(lvs_dr: Any) -> None:
     stray_real_server(lvs_dr)
     for host in ("drct1", "drct2"):
         lvs_dr.hostvars[host]["lvs_unmanaged_real_servers"] = ["172.16.1.77"]
+    assert found(lvs_dr) == []
+
+
+def test_an_address_that_something_else_brings_is_a_warning_and_not_an_error(lvs_dr: Any) -> None:
+    set_web("ip", "172.16.1.253")(lvs_dr)
+    for host in ("drct1", "drct2"):
+        lvs_dr.hostvars[host]["lvs_unmanaged_virtual_addresses"] = ["172.16.1.253"]
+    (warning,) = found(lvs_dr)
+    assert warning.warning
+    assert warning.where == "group_vars: lvs_unmanaged_virtual_addresses"
+    assert warning.message.startswith("no VRRP instance has 172.16.1.253: nothing here brings it")
+
+
+def test_an_address_is_listed_in_vain_where_the_director_has_it(lvs_dr: Any) -> None:
+    for host in ("drct1", "drct2"):
+        lvs_dr.hostvars[host]["lvs_unmanaged_virtual_addresses"] = ["172.16.1.254"]
     assert found(lvs_dr) == []
 
 

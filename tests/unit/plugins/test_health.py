@@ -280,6 +280,33 @@ def test_a_healthy_cluster_is_counted() -> None:
     assert text == "All is well: 2 directors, 1 instance, 1 virtual server, 2 real servers."
 
 
+def brought_by_hand(lvs_dr: Any, *there: str, networks: list[str] | None = None) -> list[str]:
+    """What is wrong with a cluster of which no instance has 172.16.1.253."""
+    for host in ("drct1", "drct2"):
+        lvs_dr.hostvars[host]["lvs_virtual_servers"]["web"]["ip"] = "172.16.1.253"
+    (whole,) = _cluster.clusters(_cluster.collect(lvs_dr.groups, lvs_dr.hostvars))
+    shown = infos()
+    for name in there:
+        shown[name]["addresses"]["lo"].append("172.16.1.253/32")
+    shown["drct2"]["local_networks"] = networks or []
+    sights = {name: _health.Sight(info=info) for name, info in shown.items()}
+    found = _health.judge(cluster_health.gathered(whole, sights))
+    return [each for each in found.problems if "no director has" in each]
+
+
+def test_a_virtual_server_whose_address_is_on_no_director_is_told(lvs_dr: Any) -> None:
+    (problem,) = brought_by_hand(lvs_dr)
+    assert problem.startswith("virtual server web: no director has 172.16.1.253, and no instance")
+
+
+def test_whoever_brings_an_address_to_one_director_has_done_enough(lvs_dr: Any) -> None:
+    assert brought_by_hand(lvs_dr, "drct2") == []
+
+
+def test_a_local_route_takes_a_whole_network(lvs_dr: Any) -> None:
+    assert brought_by_hand(lvs_dr, networks=["172.16.1.252/31"]) == []
+
+
 def test_two_clusters_may_have_instances_of_one_name(lvs_dr: Any) -> None:
     hosts = ["drct1", "drct2"]
     for name, host in zip(("web", "mail"), hosts, strict=True):

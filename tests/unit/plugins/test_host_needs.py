@@ -16,13 +16,32 @@ from ansible_collections.lvs.cluster.plugins.plugin_utils import _host_needs, _r
         ({}, []),
         ({"global_defs": {"script_user": "web"}}, ["web"]),
         ({"global_defs": {"script_user": "web www-data"}}, ["web"]),
+        ({"global_defs": {"script_user": "web:www-data"}}, ["web"]),
         ({"global_defs": {"script_user": "lvs-agent"}}, []),
+        ({"global_defs": {"script_user": "lvs-agent:lvs-agent"}}, []),
+        ({"global_defs": {"script_user": "lvs-agent:www-data"}}, ["lvs-agent"]),
         (
             {
                 "global_defs": {"script_user": "web"},
                 "vrrp_scripts": {"a": {"user": "probe"}, "b": {"user": "web"}, "c": {}},
             },
             ["probe", "web"],
+        ),
+        (
+            {
+                "global_defs": {"script_user": "web"},
+                "virtual_servers": {
+                    "v": {
+                        "misc_check": {"misc_path": "/bin/true", "user": "a"},
+                        "real_servers": {
+                            "one": {"misc_check": [{"user": "b:mail"}, {"user": "lvs-agent"}]},
+                            "two": {"misc_check": True, "tcp_check": {"user": "x"}},
+                        },
+                        "sorry_server": [{"misc_check": {"user": "c"}}],
+                    },
+                },
+            },
+            ["a", "b", "c", "web"],
         ),
         # What the checker refuses must not fail here: the user is to see its words.
         ({"global_defs": None, "vrrp_scripts": {"a": None, "b": {"user": 7}}}, []),
@@ -39,6 +58,27 @@ def test_processes_are_to_be_seen_only_when_some_are_tracked() -> None:
     assert _host_needs.tracks_processes({"vrrp_track_processes": {"nginx": {"process": "nginx"}}})
     assert not _host_needs.tracks_processes({"vrrp_track_processes": {}})
     assert not _host_needs.tracks_processes({})
+
+
+@pytest.mark.parametrize(
+    ("global_defs", "limits"),
+    [
+        ({}, {"LimitRTPRIO": "50"}),
+        ({"vrrp_rt_priority": 20, "vrrp_priority": 5}, {"LimitRTPRIO": "50"}),
+        ({"vrrp_rt_priority": 60, "max_auto_priority": 70}, {"LimitRTPRIO": "70"}),
+        ({"max_auto_priority": -1}, {"LimitRTPRIO": "50"}),
+        (
+            {"vrrp_priority": -5, "vrrp_no_swap": True},
+            {"LimitRTPRIO": "50", "LimitNICE": "-5", "LimitMEMLOCK": "infinity"},
+        ),
+        # What the checker refuses must not fail here.
+        ({"vrrp_rt_priority": "x", "vrrp_priority": True}, {"LimitRTPRIO": "50"}),
+    ],
+)
+def test_unit_allows_what_the_scheduling_needs_and_no_more(
+    global_defs: dict[str, Any], limits: dict[str, str]
+) -> None:
+    assert _host_needs.process_limits({"global_defs": global_defs}) == limits
 
 
 BOTH = ["macvlan", "nf_tables"]

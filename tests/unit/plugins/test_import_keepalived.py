@@ -62,6 +62,8 @@ def test_copies_become_an_inventory_that_the_check_accepts(operator: Operator) -
     assert done.returncode == 0, done.stdout
     assert "did you mean persistence_timeout?" in done.stdout
     assert f"ansible-vault encrypt {operator.folder}/web/group_vars" in done.stdout
+    inventory = f"-i {operator.folder}/web --ask-vault-pass"
+    assert f"ansible-playbook lvs.cluster.validate {inventory}" in done.stdout
     assert "zrszrs11" not in done.stdout
     checked = operator.play("validate", "-i", "web")
     assert checked.returncode == 0, checked.stdout
@@ -75,12 +77,16 @@ def test_files_are_fetched_from_a_director_with_what_they_include(operator: Oper
     (etc / "vrrp.inc").write_text(text)
     script = 'vrrp_script chk {\n script "sh -c true"\n}\n'
     (etc / "keepalived.conf").write_text(f"{script}include *.inc\n")
+    (operator.folder / "hosts.ini").write_text("lb1\n")
     done = operator.play(
-        "import_keepalived", "-i", "lb1,", "-e", "keepalived_inventory=web",
+        "import_keepalived", "-i", "hosts.ini", "-e", "keepalived_inventory=web",
         "-e", "ansible_connection=local", "-e", f"ansible_python_interpreter={sys.executable}",
         "-e", f"keepalived_path={etc}/keepalived.conf",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+    # How to reach the hosts is in the inventory that they were read by.
+    inventories = f"-i {operator.folder}/hosts.ini -i {operator.folder}/web"
+    assert f"keepalived runs: ansible-playbook lvs.cluster.migrate {inventories}" in done.stdout
     shared = yaml.safe_load((operator.folder / "web/group_vars/lvs_directors/main.yml").read_text())
     assert "VI_1" in shared["lvs_vrrp_instances"]
     # The host was asked for it; where is its own business.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
 
 from . import conftest  # noqa: F401
 
@@ -95,7 +96,7 @@ def test_files_that_change_under_the_reader_come_to_an_end(tmp_path: Path) -> No
         return {"found": found, "content": content, "programs": {}}
 
     endless = _keepalived.Source(path=f"{tmp_path}/x", config_id="lb1", fetch=fetch)
-    with pytest.raises(_keepalived.Failed, match="deep"):
+    with pytest.raises(Failed, match="deep"):
         _keepalived.read({"lb1": endless})
     assert number < 30
 
@@ -111,5 +112,5 @@ def test_an_included_file_that_may_not_be_read_is_not_left_out(tmp_path: Path) -
         return told
 
     denied = _keepalived.Source(path=f"{tmp_path}/keepalived.conf", config_id="lb1", fetch=fetch)
-    with pytest.raises(_keepalived.Failed, match=r"lb1: .*/secret: Permission denied; .*--become"):
+    with pytest.raises(Failed, match=r"lb1: .*/secret: Permission denied; .*--become"):
         _keepalived.read({"lb1": denied})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.lvs.cluster.plugins.plugin_utils._agent_code import Failed
 
 from . import conftest  # noqa: F401
 
@@ -38,6 +39,12 @@ def refused(found: _keepalived_import.Imported) -> list[str]:
     """What lvs.cluster.validate refuses."""
     problems = cluster_check.problems(found.written)
     return [str(one) for one in problems if not one.warning]
+
+
+def warned(found: _keepalived_import.Imported) -> list[tuple[str, str]]:
+    """Where lvs.cluster.validate warns, and what it says."""
+    problems = cluster_check.problems(found.written)
+    return [(one.where, one.message) for one in problems if one.warning]
 
 
 def notices(found: _keepalived_import.Imported) -> list[tuple[str, str]]:
@@ -80,16 +87,50 @@ def test_two_instances_of_which_the_second_file_was_copied_with_its_router_id() 
 
 
 def test_direct_routing_without_the_virtual_address_that_the_article_forgot() -> None:
-    """No instance has 172.16.1.254: no client would get there, and keepalived does not say it."""
+    """No instance has 172.16.1.254. keepalived runs, and says nothing; so does the inventory run,
+    but it says what is to be decided."""
     found = imported(COPIES / "lvs_dr", named={"172.16.1.3": "rs1", "172.16.1.4": "rs2"})
     assert notices(found) == SERVER
     server = found.written.variables["drct1"]["lvs_virtual_servers"]["172.16.1.254:80"]
     assert server["real_servers"] == {"rs1": {"weight": 1}, "rs2": {"weight": 2}}
     assert server["http_get"]["retry"] == 3
     assert found.written.variables["rs2"] == {"lvs_address": "172.16.1.4"}
-    assert {one.partition(": 172")[0] for one in refused(found)} == {
-        "group_vars: lvs_virtual_servers.172.16.1.254:80.ip"
-    }
+    assert refused(found) == []
+    assert [where for where, message in warned(found) if "has 172.16.1.254: " in message] == [
+        "group_vars: lvs_unmanaged_virtual_addresses"
+    ]
+    assert found.files["group_vars/lvs_directors/main.yml"].endswith(
+        """
+# Addresses of virtual servers that no vrrp_instance has. As with keepalived, clients do not
+# get there unless something else brings them to a director. If one is to move with an
+# instance, add it to that instance's virtual_ipaddress, and take it out here.
+lvs_unmanaged_virtual_addresses:
+  - 172.16.1.254
+"""
+    )
+
+
+@pytest.mark.parametrize("holders", [("drct1", "drct2"), ("drct1",), ()])
+def test_an_address_that_somebody_put_there_is_a_hosts_own_if_all_directors_have_it(
+    holders: tuple[str, ...],
+) -> None:
+    """If some have it, it goes from one to the other, and nothing here moves it."""
+    vip = "172.16.1.254/32"
+    own = {"drct1": "172.16.1.9/16", "drct2": "172.16.1.2/16"}
+    found = imported(
+        COPIES / "lvs_dr",
+        addresses={
+            name: {"eno16777736": [address, vip] if name in holders else [address]}
+            for name, address in own.items()
+        },
+    )
+    by_itself = len(holders) == len(own)
+    for name, address in own.items():
+        variables = found.written.variables[name]
+        listed = [address, vip] if by_itself else [address]
+        assert variables["lvs_interfaces"] == {"eno16777736": listed}
+        assert ("lvs_unmanaged_virtual_addresses" in variables) is not by_itself
+    assert refused(found) == []
 
 
 def test_nat_with_a_second_file_that_lacks_braces_a_virtual_router_id_and_a_scheduler() -> None:
@@ -103,15 +144,15 @@ def test_nat_with_a_second_file_that_lacks_braces_a_virtual_router_id_and_a_sche
         ("drct2.conf:37", "the block of virtual_server 172.16.1.188"),
     ]
     assert found.differences == [
-        "drct2: vrrp_instances.VI_2: not on drct2, but on drct1",
-        "drct1: virtual_servers.172.16.1.188:80.delay_loop: not on drct2",
-        "drct1: virtual_servers.172.16.1.188:80.lb_algo: not on drct2",
+        "drct2: vrrp_instances.VI_2: not on drct2, but on drct1; null takes it away",
+        "drct1: virtual_servers.172.16.1.188:80.delay_loop: not on drct2, where it is 60",
+        "drct1: virtual_servers.172.16.1.188:80.lb_algo: not on drct2, where it is wlc",
     ]
     assert refused(found) == []
     assert found.files["host_vars/drct2.yml"].endswith(
         """\
     # drct2.conf:26: VI_2 lacks virtual_router_id: it is left out
-    # Not on drct2, but on drct1.
+    # Not on drct2, but on drct1; null takes it away.
     VI_2: null
 """
     )
@@ -189,7 +230,7 @@ def test_an_inventory_that_would_not_say_the_same_is_not_written(
     files = _keepalived_inventory.files
     monkeypatch.setattr(_keepalived_inventory, "files", forgetful)
     document = {"vrrp_instances": {"V": {**INSTANCE, "priority": 90}}}
-    with pytest.raises(_keepalived.Failed, match="would not give lb1 what"):
+    with pytest.raises(Failed, match="would not give lb1 what"):
         _keepalived_import.imported(read_as(document))
 
 
@@ -234,12 +275,12 @@ def test_a_copy_with_its_includes_is_a_folder_and_absolute_paths_are_beside_it(
 def test_what_is_no_configuration_says_so(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "drct1").mkdir()
     (tmp_path / "drct1" / "keepalived.conf").write_bytes(content)
-    with pytest.raises(_keepalived.Failed, match=message):
+    with pytest.raises(Failed, match=message):
         imported(tmp_path)
 
 
 def test_a_folder_without_copies_says_what_belongs_there(tmp_path: Path) -> None:
-    with pytest.raises(_keepalived.Failed, match=r"no NAME\.conf"):
+    with pytest.raises(Failed, match=r"no NAME\.conf"):
         imported(tmp_path)
 
 
@@ -249,7 +290,7 @@ def placed(files: dict[str, str], dest: Path, *, force: bool = False, check: boo
 
 def test_nothing_is_written_over_unless_told_and_then_nothing_at_all(tmp_path: Path) -> None:
     (tmp_path / "b.yml").write_text("mine\n")
-    with pytest.raises(_keepalived.Failed, match=re.escape(f"{tmp_path}/b.yml: exists")):
+    with pytest.raises(Failed, match=re.escape(f"{tmp_path}/b.yml: exists")):
         placed({"a.yml": "a\n", "b.yml": "b\n"}, tmp_path)
     assert not (tmp_path / "a.yml").exists()
     placed({"a.yml": "a\n", "b.yml": "b\n"}, tmp_path, force=True)

@@ -77,7 +77,9 @@ def test_what_one_director_lacks_is_removed_there() -> None:
     found = split(instance(), {"vrrp_instances": {}})
     assert found.shared == instance()
     assert found.own == {"a": {}, "b": {"vrrp_instances": {"VI_1": None}}}
-    assert [each.message for each in found.differences] == ["not on b, but on a"]
+    assert [each.message for each in found.differences] == [
+        "not on b, but on a; null takes it away"
+    ]
 
 
 def test_an_option_that_one_of_two_directors_has_is_said_there() -> None:

@@ -116,6 +116,16 @@ def test_health_gets_the_virtual_servers_while_something_is_checked_and_once_mor
     assert part("health", unchecked).vrrp_instances == unchecked.vrrp_instances
 
 
+def test_programs_of_other_users_are_for_track_alone() -> None:
+    program = {"misc_path": "/bin/true", "user": "nobody"}
+    some = config(misc_check=program)
+    assert len(some.programs) == 1
+    assert part("track", some).programs == some.programs
+    for name in ("ha", "kernel", "health"):
+        assert part(name, some).programs == ()
+    assert part("health", some).virtual_servers == some.virtual_servers
+
+
 def test_kernel_gets_everything_and_ha_nothing_of_pools() -> None:
     some = config()
     assert part("kernel", some) is some

@@ -39,3 +39,27 @@ def test_new_names_of_the_same_virtual_servers_pause_too(run: Run, web: Web) -> 
     wanted["virtual_servers"] = {"renamed": wanted["virtual_servers"]["web0"]}
     process.reconfigure(wanted, 2)
     process.until(lambda: all(row["paused"] for row in process.report()["checks"]))
+
+
+def test_no_check_before_the_first_word_on_where_the_address_is(run: Run, web: Web) -> None:
+    wanted = document(rs=http(web.port))
+    wanted["virtual_servers"]["web0"]["ha_suspend"] = True
+    process = run(wanted)
+    process.until(lambda: [row["paused"] for row in process.report()["checks"]] == [True])
+    process.listen_for(1.0)  # five times the delay_loop
+    assert web.requests == 0
+    process.suspend("web0", suspended=False)
+    process.until(lambda: process.verdicts("rs")[-1:] == [(True, True)])
+
+
+def test_check_resumes_when_the_virtual_server_asks_for_no_pause_any_more(
+    run: Run, web: Web
+) -> None:
+    wanted = document(rs=http(web.port) | {"delay_loop": 60})
+    wanted["virtual_servers"]["web0"]["ha_suspend"] = True
+    process = run(wanted)
+    process.until(lambda: [row["paused"] for row in process.report()["checks"]] == [True])
+    del wanted["virtual_servers"]["web0"]["ha_suspend"]
+    process.reconfigure(wanted, 2)
+    process.until(lambda: process.verdicts("rs")[-1:] == [(True, True)])
+    assert [row["paused"] for row in process.report()["checks"]] == [False]

@@ -82,3 +82,16 @@ def test_stop_before_run_is_not_forgotten(loop: Loop) -> None:
     loop.call_at(loop.now_ns(), loop.stop)
     loop.run()
     assert served == ["timer"], "it can run again"
+
+
+def test_who_asks_is_told_how_late_a_turn_is_once(loop: Loop) -> None:
+    told: list[int] = []
+    loop.on_late = told.append
+    began_ns = loop.now_ns()
+    for number in range(3):
+        loop.call_at(began_ns - number * 1_000_000, lambda: None)
+    loop.turn()
+    assert len(told) == 1
+    assert told[0] >= 2_000_000
+    loop.turn(0)  # nothing is due
+    assert len(told) == 1

@@ -117,16 +117,18 @@ def test_script_rises_and_falls_after_so_many_results(world: MakeWorld, tmp_path
 
 
 def test_script_runs_as_its_user_or_as_that_of_all(world: MakeWorld) -> None:
-    def is_user(name: str) -> list[str]:
-        return shell(f"test $(id -un) = {name}")
+    def runs_as(user: str, group: str) -> list[str]:
+        return shell(f'test "$(id -un) $(id -gn)" = "{user} {group}"')
 
     scripts = {
-        "of_all": {"script": is_user("nobody")},
-        "own": {"script": is_user("daemon"), "user": "daemon"},
+        "of_all": {"script": runs_as("nobody", "games")},
+        "own": {"script": runs_as("daemon", "daemon"), "user": "daemon"},
+        "group": {"script": runs_as("daemon", "mail"), "user": "daemon:mail"},
+        "blank": {"script": runs_as("daemon", "mail"), "user": "daemon mail"},
     }
-    here = world({"global_defs": {"script_user": "nobody"}, "vrrp_scripts": scripts})
+    here = world({"global_defs": {"script_user": "nobody:games"}, "vrrp_scripts": scripts})
     here.until(lambda: all(len(here.ups(name)) == 2 for name in scripts))
-    assert here.ups("of_all") == here.ups("own") == [None, True]
+    assert {name: here.ups(name) for name in scripts} == {name: [None, True] for name in scripts}
 
 
 # Processes

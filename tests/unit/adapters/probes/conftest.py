@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from check_servers import LONGEST_S, Authority, DatagramServer, Handler, Server
 from lvs_agent.adapters.probes.engine import Engine, Probe
-from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
+from lvs_agent.adapters.programs import Programs
 from lvs_agent.core.checks import Check, HttpCheck, HttpUrl, TcpCheck
 from lvs_agent.core.health.check import Result
 from lvs_agent.proc.loop import Loop

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lvs_agent.adapters.probes.local import RUNNING_LIMIT
+from lvs_agent.adapters.programs import RUNNING_LIMIT
 from lvs_agent.core.checks import FileCheck, MiscCheck
 from lvs_agent.core.health.check import Outcome, failed, passed
 
@@ -112,6 +112,24 @@ def test_an_abandoned_program_is_ended_and_says_nothing(driver: Any) -> None:
         assert time.monotonic() < end
         driver.turn(0.05)
     assert driver.results == []
+
+
+def test_a_try_after_an_abandoned_one_waits_until_that_ones_program_is_gone(
+    driver: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    probe = driver.probe(misc(f"trap '' TERM; echo start >> {log}; sleep 0.9 & wait; sleep 0.9"))
+    probe.start()
+    end = time.monotonic() + 8
+    while not log.exists():
+        assert time.monotonic() < end
+        driver.turn(0.02)
+    probe.abandon()
+    probe.start()
+    driver.turn(0.1)
+    assert log.read_text().split() == ["start"]
+    driver.until(1)
+    assert log.read_text().split() == ["start", "start"]
 
 
 def test_the_number_in_a_file_decides(driver: Any, tmp_path: Path) -> None:

@@ -45,10 +45,15 @@ def plan(
         host = read_host(netlink)
     finally:
         netlink.close()
+    if status is None and config.global_defs.lvs_flush:
+        services = _services(None)
+        ledger |= Ledger(services=frozenset(services))
+    else:
+        services = _services(of_config(config).services | ledger.services)
     lines = comparison.plan(
         config,
         host,
-        _services(of_config(config).services | ledger.services),
+        services,
         ledger,
         present=_routes(of_config(config) | ledger),
         running=of_status(status or {}),
@@ -84,11 +89,12 @@ def _routes(concerned: Ledger) -> dict[Place, list[Entry]]:
     return {place: [one.entry for one in there] for place, there in found.items()}
 
 
-def _services(keys: frozenset[ServiceKey]) -> dict[ServiceKey, Service]:
-    """The services among `keys`; without the module there are none yet."""
+def _services(keys: frozenset[ServiceKey] | None) -> dict[ServiceKey, Service]:
+    """The services among `keys`, None: all; without the module there are none yet."""
     ipvs = Ipvs()
     try:
-        states = ipvs.read(keys) if keys else {}
+        wanted = frozenset(ipvs.service_list()) if keys is None else keys
+        states = ipvs.read(wanted) if wanted else {}
     except IpvsMissing:
         return {}
     finally:

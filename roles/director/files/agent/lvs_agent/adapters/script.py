@@ -10,6 +10,7 @@ process group.
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import signal
@@ -79,9 +80,9 @@ class Script:
         self._process: subprocess.Popen[bytes] | None = None
         try:
             _refuse_alterable(command)
-            self._process = _popen((*command.argv, *more), command.user)
+            self._process = _popen((*command.argv, *more), command)
             self._pidfd = os.pidfd_open(self._process.pid)
-        except (OSError, KeyError) as error:
+        except (OSError, _Nobody) as error:
             # Not from inside the constructor: the caller has not got its object yet.
             reason = f"{command.argv[0]}: {_why(error, command)}"
             loop.call_at(loop.now_ns(), lambda: self._not_started(reason))
@@ -178,11 +179,8 @@ class Script:
             on_result(result)
 
 
-def _popen(argv: tuple[str, ...], user: str | None) -> subprocess.Popen[bytes]:
-    uid, gid, groups = None, None, None
-    if user is not None and (entry := pwd.getpwnam(user)).pw_uid != os.geteuid():
-        uid, gid = entry.pw_uid, entry.pw_gid
-        groups = os.getgrouplist(user, gid)
+def _popen(argv: tuple[str, ...], command: Command) -> subprocess.Popen[bytes]:
+    uid, gid, groups = _identity(command)
     return subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -197,18 +195,51 @@ def _popen(argv: tuple[str, ...], user: str | None) -> subprocess.Popen[bytes]:
     )
 
 
+def _identity(command: Command) -> tuple[int | None, int | None, list[int] | None]:
+    """User, group and supplementary groups to change to; None: it stays, which takes no privilege.
+
+    Raises _Nobody.
+    """
+    if command.user is None:
+        return None, None, None
+    entry = _user(command.user)
+    gid = entry.pw_gid if command.group is None else _group(command.group)
+    if entry.pw_uid == os.geteuid() and (command.group is None or gid == os.getegid()):
+        return None, None, None
+    return entry.pw_uid, gid, os.getgrouplist(command.user, gid)
+
+
+class _Nobody(Exception):
+    """There is no such user or group; the text is for people."""
+
+
+def _user(name: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise _Nobody(f"there is no user {name}") from None
+
+
+def _group(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise _Nobody(f"there is no group {name}") from None
+
+
 def _refuse_alterable(command: Command) -> None:
     """Raises OSError when enable_script_security forbids to run it."""
     if not command.secure:
         return
-    uid = os.geteuid() if command.user is None else pwd.getpwnam(command.user).pw_uid
+    uid = os.geteuid() if command.user is None else _user(command.user).pw_uid
     if who := alterable(command.argv[0], uid):
         raise OSError(0, f"enable_script_security: {who}")
 
 
-def _why(error: OSError | KeyError, command: Command) -> str:
-    if isinstance(error, KeyError):
-        return f"there is no user {command.user}"
+def _why(error: OSError | _Nobody, command: Command) -> str:
+    if isinstance(error, _Nobody):
+        return str(error)
     if isinstance(error, PermissionError) and command.user is not None:
-        return f"may not be run as {command.user} ({error.strerror})"
+        whom = command.user if command.group is None else f"{command.user}:{command.group}"
+        return f"may not be run as {whom} ({error.strerror})"
     return error.strerror or str(error)

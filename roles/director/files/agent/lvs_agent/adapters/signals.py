@@ -18,7 +18,7 @@ _READ_BYTES = 4096
 class SignalQueue:
     """Catches `signals` from its creation on. One per process, in the main thread."""
 
-    def __init__(self, signals: Iterable[signal.Signals]) -> None:
+    def __init__(self, signals: Iterable[int]) -> None:
         self._read_end, self._write_end = socket.socketpair()
         self._read_end.setblocking(False)
         self._write_end.setblocking(False)
@@ -30,13 +30,13 @@ class SignalQueue:
         """Readable when a signal came."""
         return self._read_end.fileno()
 
-    def read(self) -> tuple[signal.Signals, ...]:
-        """The signals since the last call, without repetitions."""
+    def read(self) -> tuple[int, ...]:
+        """The numbers of the signals since the last call, without repetitions."""
         try:
             data = self._read_end.recv(_READ_BYTES)
         except BlockingIOError:
             return ()
-        return tuple(dict.fromkeys(signal.Signals(number) for number in data))
+        return tuple(dict.fromkeys(data))
 
     def close(self) -> None:
         """Stop queueing; the handlers stay."""

@@ -1,84 +1,49 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible's controller asks about keepalived.conf: JSON on standard input, JSON back.
+"""What Ansible's controller asks the agent's code: JSON on standard input, JSON back.
 
-Owns the shape of the questions and answers. Runs in a process of its own on the controller, from
-the role's files; must never open a file of what it is asked about.
+Owns the questions' names, and the check of documents. Runs in a process of its own on the
+controller, from the role's files.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import Any
 
 from lvs_agent import config
-from lvs_agent.config import ConfigRejected
-from lvs_agent.keepalived import yaml_text
-from lvs_agent.keepalived.importing import Imported, import_parsed
-from lvs_agent.keepalived.known_files import KnownFiles
-from lvs_agent.keepalived.parse import parse
-from lvs_agent.keepalived.table import grammar
-from lvs_agent.keepalived.tree import Position, Unreadable
 
 Answer = dict[str, Any]
 
 
 def main() -> None:
     """Answer one question."""
-    json.dump(answer(**json.load(sys.stdin)), sys.stdout)
+    # The process ends with it, and its size is bounded (`limits`): to look for garbage over and
+    # over would be a quarter of the time.
+    gc.disable()
+    sys.stdout.write(json.dumps(answer(**json.load(sys.stdin))))
 
 
 def answer(ask: str, about: dict[str, Any]) -> Answer:
-    """What is said of `about`: `ask` is read, same or yaml."""
-    return {"read": _read_all, "same": _same_all, "yaml": _yaml_all}[ask](about)
+    """What is said of `about`: `ask` is check, read, same or yaml."""
+    if ask == "check":
+        return _check_all(about)
+    # Most runs of a playbook only check: reading keepalived's language costs as much again.
+    from lvs_agent.cli import controller_keepalived as keepalived  # noqa: PLC0415
+
+    asked = {"read": keepalived.read_all, "same": keepalived.same_all, "yaml": keepalived.yaml_all}
+    return asked[ask](about)
 
 
-def _read_all(files: dict[str, Any]) -> Answer:
-    """By name: {path, config_id, found, content, programs} -> {wanted}, as of `KnownFiles`, or
-    {unreadable: why}, or {document, notices, errors}, each of those with path, file, line and
-    message."""
-    return {name: _read(**one) for name, one in files.items()}
-
-
-def _read(
-    path: str,
-    config_id: str,
-    found: dict[str, list[str]],
-    content: dict[str, dict[str, str]],
-    programs: dict[str, str | None],
-) -> Answer:
-    known = KnownFiles(found, content, programs)
-    try:
-        parsed = parse(path, known, config_id=config_id, grammar=grammar())
-        imported = import_parsed(parsed, known.program)
-    except Unreadable as error:
-        return {"wanted": known.wanted()} if known.wanted() else {"unreadable": str(error)}
-    return {"wanted": known.wanted()} if known.wanted() else _told(imported)
-
-
-def _told(imported: Imported) -> Answer:
-    notices = [_line(one.path, one.notice.position, one.notice.text) for one in imported.noted]
-    errors = [_line(one.path, one.position, one.message) for one in imported.errors()]
-    return {"document": imported.document, "notices": notices, "errors": errors}
-
-
-def _line(path: str, position: Position | None, message: str) -> Answer:
-    where = {"file": position.path, "line": position.line} if position else {"file": "", "line": 0}
-    return {"path": path, **where, "message": message}
-
-
-def _same_all(pairs: dict[str, list[Any]]) -> Answer:
-    """By name: two documents -> whether both are accepted and mean the same."""
-    return {name: _same(*pair) for name, pair in pairs.items()}
-
-
-def _same(one: Any, other: Any) -> bool:
-    try:
-        return config.from_document(one) == config.from_document(other)
-    except ConfigRejected:
-        return False
-
-
-def _yaml_all(files: dict[str, Any]) -> Answer:
-    """By name: {document, comments} -> the text (`yaml_text.text`)."""
-    return {name: yaml_text.text(one["document"], one["comments"]) for name, one in files.items()}
+def _check_all(documents: dict[str, str]) -> Answer:
+    """By name: the text of a document -> {errors, warnings}, both by name: [path, message] of each;
+    one with errors has no warnings."""
+    errors: dict[str, list[list[str]]] = {}
+    warnings: dict[str, list[list[str]]] = {}
+    for name, document in documents.items():
+        try:
+            warnings[name] = [[each.path, each.message] for each in config.lint(document)]
+        except config.ConfigRejected as rejected:
+            errors[name] = [[each.path, each.message] for each in rejected.errors]
+    return {"errors": errors, "warnings": warnings}

@@ -6,6 +6,7 @@ Owns the form of the output. Must never change a file.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import Any
@@ -15,6 +16,7 @@ from lvs_agent.adapters import config_file
 from lvs_agent.config import ConfigRejected
 from lvs_agent.keepalived import yaml_text
 from lvs_agent.keepalived.exporting import export as export_document
+from lvs_agent.keepalived.importing import Problem
 from lvs_agent.keepalived.table import grammar
 from lvs_agent.keepalived.words import Unwritable
 from lvs_agent.keepalived.write import write
@@ -30,6 +32,15 @@ def import_file(path: str, config_id: str | None, *, as_json: bool) -> int:
 
     Returns 0: it is accepted, 1: it has errors.
     """
+    # As in `controller.py`.
+    gc.disable()
+    try:
+        return _import_file(path, config_id, as_json=as_json)
+    finally:
+        gc.enable()
+
+
+def _import_file(path: str, config_id: str | None, *, as_json: bool) -> int:
     try:
         found = keepalived_source.read_file(path, config_id)
     except ConfigRejected as rejected:
@@ -37,17 +48,17 @@ def import_file(path: str, config_id: str | None, *, as_json: bool) -> int:
         return 1
     for notice in found.notices():
         print(f"warning: {notice}", file=sys.stderr)
-    errors = 0
+    errors: tuple[Problem, ...] = ()
     try:
         found.accepted()
     except ConfigRejected as rejected:
         _complain(rejected)
-        errors = 1
+        errors = found.imported.errors()
     document = found.imported.document
-    print(json.dumps(document, indent=2) if as_json else _inventory(path, found), end="")
+    print(json.dumps(document, indent=2) if as_json else _inventory(path, found, errors), end="")
     if as_json:
         print()
-    return errors
+    return 1 if errors else 0
 
 
 def _complain(rejected: ConfigRejected) -> None:
@@ -55,7 +66,7 @@ def _complain(rejected: ConfigRejected) -> None:
         print(f"error: {error}", file=sys.stderr)
 
 
-def _inventory(path: str, found: KeepalivedSource) -> str:
+def _inventory(path: str, found: KeepalivedSource, errors: tuple[Problem, ...]) -> str:
     imported = found.imported
     document = {f"{_INVENTORY}{name}": value for name, value in imported.document.items()}
     comments: dict[str, list[str]] = {"": [f"From {path}, by lvs-agent import."]}
@@ -63,7 +74,7 @@ def _inventory(path: str, found: KeepalivedSource) -> str:
         notice = noted.notice
         where = f"{_INVENTORY}{noted.path}" if noted.path else ""
         comments.setdefault(where, []).append(f"{notice.position}: {notice.text}")
-    for error in imported.errors():
+    for error in errors:
         where = f"{_INVENTORY}{error.path}" if error.path else ""
         comments.setdefault(where, []).append(f"ERROR: {error.message}")
     return yaml_text.text(document, comments)

@@ -10,8 +10,8 @@ import socket
 from dataclasses import dataclass
 
 from lvs_agent.adapters.probes.engine import Engine, Exchange, Probe, Where
-from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
+from lvs_agent.adapters.programs import Programs
 from lvs_agent.core.checks import NetworkCheck, ProbedCheck
 from lvs_agent.core.health.check import Result, failed
 from lvs_agent.proc.loop import Loop

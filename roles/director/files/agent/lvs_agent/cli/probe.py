@@ -41,10 +41,11 @@ def probe(
         words = error.args[0] if isinstance(error, LookupError) else error
         print(f"{path}: {words}", file=sys.stderr)
         return SOME_NOT_RUN
-    if os.geteuid() == 0 and any(isinstance(c, MiscCheck) for real in reals for c in real.checks):
+    checks = [check for real in reals for check in real.checks]
+    if os.geteuid() == 0 and any(isinstance(c, MiscCheck) and c.user is None for c in checks):
         print(
-            "note: programs run as root here, not as the agent's user: runuser -u lvs-agent --"
-            " lvs-agent probe ...",
+            "note: programs that name no user run as root here, not as the agent's user: runuser"
+            " -u lvs-agent -- lvs-agent probe ...",
             file=sys.stderr,
         )
     rows = []

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from lvs_agent.config.build_commands import command
 from lvs_agent.config.build_kernel import route, rules_of, static_address
 from lvs_agent.config.build_vrrp import instance, sync_group
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import milliseconds, nanoseconds
+from lvs_agent.core.health.programs import programs_of
 from lvs_agent.core.model import (
     BfdInstance,
-    Command,
     Config,
     Fifo,
     GlobalDefs,
     InterfaceDelay,
     LvsTimeouts,
     Mail,
+    Scheduling,
     SyncDaemon,
     TrackFile,
     TrackProcess,
@@ -58,6 +60,7 @@ def build(values: dict[str, Any], virtual_servers: tuple[VirtualServer, ...]) ->
             _process(name, one) for name, one in values["vrrp_track_processes"].items()
         ),
         bfd_instances=tuple(_bfd(name, one) for name, one in values["bfd_instances"].items()),
+        programs=programs_of(virtual_servers),
         static_addresses=tuple(static_address(one) for one in values["static_ipaddress"]),
         static_routes=tuple(route(one) for one in values["static_routes"]),
         static_rules=rules["static_rules"],
@@ -78,6 +81,12 @@ def _global_defs(values: dict[str, Any]) -> GlobalDefs:
         mail_faults=not global_defs["no_email_faults"],
         timeouts=_timeouts(global_defs["lvs_timeouts"]),
         sync_daemon=_sync_daemon(global_defs["lvs_sync_daemon"], values["vrrp_instances"]),
+        lvs_flush=global_defs["lvs_flush"],
+        json_dump_file=global_defs["json_dump_file"],
+        state_dump_file=global_defs["state_dump_file"],
+        stats_dump_file=global_defs["stats_dump_file"],
+        json_version=global_defs["json_version"],
+        scheduling=_scheduling(global_defs),
         interface_delays=tuple(
             InterfaceDelay(
                 interface=name, down_ns=nanoseconds(one["down"]), up_ns=nanoseconds(one["up"])
@@ -109,12 +118,7 @@ def _fifo(name: str, values: dict[str, Any]) -> Fifo | None:
     if values[name] is None:
         return None
     words = values[f"{name}_script"]
-    reader = words and Command(
-        argv=words,
-        user=values["script_user"],
-        timeout_ns=0,
-        secure=values["enable_script_security"],
-    )
+    reader = words and command(words, values, timeout_ns=0)
     return Fifo(path=values[name], reader=reader)
 
 
@@ -140,14 +144,26 @@ def _sync_daemon(values: dict[str, Any] | None, instances: dict[str, Any]) -> Sy
     )
 
 
+def _scheduling(values: dict[str, Any]) -> Scheduling:
+    return Scheduling(
+        priority=values["vrrp_rt_priority"],
+        rttime_us=values["vrrp_rlimit_rttime"],
+        nice=values["vrrp_priority"],
+        auto_priority=max(values["max_auto_priority"], 0),
+        auto_delay_ns=values["min_auto_priority_delay"] * 1000,
+        no_swap=values["vrrp_no_swap"],
+        cpus=values["vrrp_cpu_affinity"] or (),
+    )
+
+
 def _script(name: str, values: dict[str, Any], global_defs: dict[str, Any]) -> TrackScript:
     return TrackScript(
         name=name,
-        command=Command(
-            argv=values["script"],
-            user=values["user"] or global_defs["script_user"],
+        command=command(
+            values["script"],
+            global_defs,
             timeout_ns=nanoseconds(or_else(values["timeout"], values["interval"])),
-            secure=global_defs["enable_script_security"],
+            own_user=values["user"],
         ),
         interval_ns=nanoseconds(values["interval"]),
         rise=values["rise"],

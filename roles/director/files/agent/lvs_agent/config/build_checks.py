@@ -11,6 +11,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from lvs_agent.config.build_commands import runs_as
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
 from lvs_agent.core.checks import (
@@ -230,12 +231,15 @@ def _reply(check: Values) -> Reply | None:
 
 
 def _misc(check: Values, pace: Values, document: Values) -> Values:
-    timeout = check["misc_timeout"]
+    timeout, global_defs = check["misc_timeout"], document["global_defs"]
+    user, group = runs_as(check["user"], global_defs)
     return pace | {
         "argv": check["misc_path"],
         "timeout_ns": pace["delay_loop_ns"] if timeout is None else nanoseconds(timeout),
         "dynamic": check["misc_dynamic"],
-        "secure": document["global_defs"]["enable_script_security"],
+        "secure": global_defs["enable_script_security"],
+        "user": user,
+        "group": group,
     }
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
+from lvs_agent.config.build_commands import notify
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
 from lvs_agent.core.checks import Check, MiscCheck, Networked
-from lvs_agent.core.model import Command, RealServer
+from lvs_agent.core.model import RealServer
 from lvs_agent.core.policy import PanicThreshold, PoolPolicy, ServerPolicy
 
 Values = dict[str, Any]
@@ -30,8 +31,8 @@ def pool_policy(
         sorry_inhibit=server["sorry_server_inhibit"],
         ha_suspend=server["ha_suspend"],
         omega=server["omega"],
-        quorum_up=_command(server["quorum_up"], global_defs),
-        quorum_down=_command(server["quorum_down"], global_defs),
+        quorum_up=notify(server["quorum_up"], global_defs),
+        quorum_down=notify(server["quorum_down"], global_defs),
         mail=_mails(server, global_defs),
     )
 
@@ -44,8 +45,8 @@ def server_policy(real: Values, server: Values, global_defs: Values) -> ServerPo
     """The policy of the real server with these values, of that virtual server."""
     return ServerPolicy(
         inhibit=or_else(real["inhibit_on_failure"], server["inhibit_on_failure"]),
-        notify_up=_command(real["notify_up"], global_defs),
-        notify_down=_command(real["notify_down"], global_defs),
+        notify_up=notify(real["notify_up"], global_defs),
+        notify_down=notify(real["notify_down"], global_defs),
         mail=or_else(real["smtp_alert"], _mails(server, global_defs)),
     )
 
@@ -54,17 +55,6 @@ def _mails(server: Values, global_defs: Values) -> bool:
     usual = or_else(global_defs["smtp_alert_checker"], or_else(global_defs["smtp_alert"], True))
     wanted = or_else(server["smtp_alert"], usual)
     return bool(wanted and not global_defs["no_checker_emails"])
-
-
-def _command(words: tuple[str, ...] | None, global_defs: Values) -> Command | None:
-    if words is None:
-        return None
-    return Command(
-        argv=words,
-        user=global_defs["script_user"],
-        timeout_ns=nanoseconds(global_defs["notify_timeout"]),
-        secure=global_defs["enable_script_security"],
-    )
 
 
 def _panic(server: Values, real_servers: Iterable[RealServer]) -> PanicThreshold | None:

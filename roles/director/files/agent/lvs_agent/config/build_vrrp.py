@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_agent.config import derive
+from lvs_agent.config import build_commands, derive, static_tracking
 from lvs_agent.config.build_kernel import route, virtual_address
 from lvs_agent.config.derive import or_else
 from lvs_agent.config.units import nanoseconds
@@ -75,7 +75,7 @@ def instance(name: str, own: Values, document: Values, rules: tuple[Rule, ...]) 
         dual_active_probe_ns=nanoseconds(
             or_else(own["dual_active_probe"], global_defs["dual_active_probe"])
         ),
-        track_interfaces=_track_interfaces(own),
+        track_interfaces=(*_track_interfaces(own), *_static_interfaces(name, document)),
         track_primary=not own["dont_track_primary"],
         trackers=_trackers(own, document),
         notify=_notify(own, global_defs),
@@ -123,6 +123,12 @@ def _track_interfaces(own: Values) -> tuple[TrackInterface, ...]:
     )
 
 
+def _static_interfaces(name: str, document: Values) -> tuple[TrackInterface, ...]:
+    """Those of its track groups."""
+    found = static_tracking.interfaces(name, document)
+    return tuple(TrackInterface(interface=one, weight=0) for one in found)
+
+
 def _trackers(own: Values, document: Values) -> tuple[Tracking, ...]:
     uses = [(option, use) for option in derive.TRACKER_SECTIONS for use in own[option]]
     found = []
@@ -136,13 +142,7 @@ def _trackers(own: Values, document: Values) -> tuple[Tracking, ...]:
 
 def _notify(own: Values, global_defs: Values) -> Notify:
     def command(name: str) -> Command | None:
-        words = own.get(name)
-        return words and Command(
-            argv=words,
-            user=global_defs["script_user"],
-            timeout_ns=nanoseconds(global_defs["notify_timeout"]),
-            secure=global_defs["enable_script_security"],
-        )
+        return build_commands.notify(own.get(name), global_defs)
 
     mail = or_else(global_defs["smtp_alert_vrrp"], or_else(global_defs["smtp_alert"], False))
     return Notify(

@@ -17,9 +17,11 @@ from lvs_agent.config import (
     rules_strict,
     rules_tracking,
     rules_vrrp,
+    static_tracking,
 )
 from lvs_agent.config.report import Report, suggestion
-from lvs_agent.config.rules_names import check_interface_name, full_path, user_name
+from lvs_agent.config.rules_names import check_interface_name, full_path, run_as
+from lvs_agent.schema import dumps
 
 _FIFOS = ("notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo")
 # A mailbox as RFC 5321 sends it, without quoted local parts; "root" alone is local delivery.
@@ -32,7 +34,8 @@ def check(values: dict[str, Any], report: Report) -> None:
     _groups(values["global_defs"], report)
     _mail(values["global_defs"], report)
     _fifos(values["global_defs"], report)
-    user_name(values["global_defs"]["script_user"], "global_defs.script_user", report)
+    _dumps(values["global_defs"], report)
+    run_as(values["global_defs"]["script_user"], "global_defs.script_user", report)
     _sync_daemon(values, report)
     _timeouts(values["global_defs"]["lvs_timeouts"], report)
     for name in values["interface_up_down_delays"]:
@@ -42,6 +45,7 @@ def check(values: dict[str, Any], report: Report) -> None:
     rules_addresses.check(values, report)
     rules_routes.check(values, report)
     rules_tracking.check(values, report)
+    static_tracking.check(values, report)
 
 
 def _groups(values: dict[str, Any], report: Report) -> None:
@@ -98,6 +102,25 @@ def _fifos(values: dict[str, Any], report: Report) -> None:
         other = seen.setdefault(path, name)
         if other != name:
             report(where, f"{path} is already that of {other}; use another pipe")
+
+
+def _dumps(values: dict[str, Any], report: Report) -> None:
+    seen = {values[name]: name for name in _FIFOS if values[name] is not None}
+    for name in dumps.NAMES:
+        where, path = f"global_defs.{name}", values[name]
+        if path is None or not full_path(path, where, report):
+            continue
+        if path.rpartition("/")[2] in dumps.RESERVED:
+            report(where, f"{path} is called like a file of the agent's own; use another name")
+        if path.startswith(dumps.PRIVATE):
+            report(
+                where,
+                f"{path}: the agent has a /tmp of its own, which nobody else sees; name a file in"
+                f" {dumps.PUBLIC}, such as {dumps.PUBLIC}/{path.rpartition('/')[2]}",
+            )
+        other = seen.setdefault(path, name)
+        if other != name:
+            report(where, f"{path} is already that of {other}; use another file")
 
 
 def _timeouts(values: dict[str, Any] | None, report: Report) -> None:

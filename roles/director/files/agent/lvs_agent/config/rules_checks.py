@@ -15,7 +15,7 @@ from lvs_agent.config.build_checks import pattern
 from lvs_agent.config.derive import CHECK_SECTIONS, or_else
 from lvs_agent.config.derive_quorum import sorry_names
 from lvs_agent.config.report import Report, suggestion
-from lvs_agent.config.rules_names import full_path
+from lvs_agent.config.rules_names import full_path, run_as
 from lvs_agent.core.health.dns import encode_name
 from lvs_agent.core.health.pattern_parser import compile_pattern
 from lvs_agent.schema import CHECK_NAMES
@@ -94,6 +94,8 @@ def _one(kind: str, check: Values, path: str, values: Values, report: Report) ->
             name = check["helo_name"]
             if name is not None and not _HELO.fullmatch(name):
                 report(f"{path}.helo_name", f"{name!r} is not a host's name")
+        case "misc_check":
+            run_as(check["user"], f"{path}.user", report)
         case "file_check" | "bfd_check":
             option, section = CHECK_SECTIONS[kind]
             name, known = check[option], values[section]

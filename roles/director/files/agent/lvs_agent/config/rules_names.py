@@ -11,7 +11,9 @@ import re
 from lvs_agent.config.report import Report
 
 INTERFACE_NAME_LIMIT = 15  # bytes: IFNAMSIZ - 1, linux/if.h
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")  # as useradd(8) has them
+# As useradd(8) and groupadd(8) have them.
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
+_BETWEEN = re.compile(r":|\s+")
 
 
 def check_interface_name(text: str, path: str, report: Report) -> bool:
@@ -43,11 +45,22 @@ def full_path(text: str, path: str, report: Report) -> bool:
     return True
 
 
-def user_name(text: str | None, path: str, report: Report) -> None:
-    """Report a user name that can be none; keepalived's form with a group is explained."""
-    if text is None or _USER.fullmatch(text):
+def user_and_group(text: str) -> tuple[str, str | None]:
+    """USER, USER:GROUP, or as keepalived has it USER GROUP.
+
+    >>> user_and_group("web:www-data")
+    ('web', 'www-data')
+    """
+    user, *group = _BETWEEN.split(text, maxsplit=1)
+    return user, group[0] if group else None
+
+
+def run_as(text: str | None, path: str, report: Report) -> None:
+    """Report what names no user, or no group behind it."""
+    if text is None:
         return
-    if re.fullmatch(r"\S+[\s:]+\S+", text):
-        report(path, f"{text!r}: name the user alone; scripts have the groups of their user")
-    else:
-        report(path, f"{text!r} is not the name of a user")
+    user, group = user_and_group(text)
+    if not _USER.fullmatch(user):
+        report(path, f"{user!r} is not the name of a user; write USER or USER:GROUP")
+    elif group is not None and not _USER.fullmatch(group):
+        report(path, f"{group!r} is not the name of a group; write USER or USER:GROUP")

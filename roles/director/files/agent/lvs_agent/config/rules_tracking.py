@@ -12,7 +12,7 @@ from typing import Any
 
 from lvs_agent.config.derive import TRACKER_SECTIONS
 from lvs_agent.config.report import Report, suggestion
-from lvs_agent.config.rules_names import full_path, user_name
+from lvs_agent.config.rules_names import full_path, run_as
 
 Values = dict[str, Any]
 
@@ -22,7 +22,7 @@ def check(values: Values, report: Report) -> None:
     for path, holder in _holders(values):
         _uses(holder, values, path, report)
     for name, script in values["vrrp_scripts"].items():
-        user_name(script["user"], f"vrrp_scripts.{name}.user", report)
+        run_as(script["user"], f"vrrp_scripts.{name}.user", report)
     _files(values["vrrp_track_files"], report)
     for name, process in values["vrrp_track_processes"].items():
         most = process["quorum_max"]

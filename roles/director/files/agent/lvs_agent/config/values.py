@@ -29,6 +29,8 @@ _PROTOCOLS = {
 }  # fmt: skip
 # More digits than there can be things to count.
 _SHARE_DIGITS = 9
+# As many processors as a Linux kernel can be built for (CONFIG_NR_CPUS of x86).
+_CPUS = 8192
 # IANA's protocol numbers, those that one may want to route by.
 _IP_PROTOCOLS = {
     "icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58,
@@ -218,6 +220,20 @@ def _command(option: Option, value: Any, path: str, report: Report) -> Any:
         return None
 
 
+def _cpus(option: Option, value: Any, path: str, report: Report) -> Any:
+    """Numbers of processors, sorted, each once."""
+    listed = value if isinstance(value, list | tuple) else str(value).replace(",", " ").split()
+    texts = [str(one) for one in listed[: _CPUS + 1]]
+    # A number's text and nothing else: neither True, nor 1.0, nor a list within the list.
+    whole = all(text.isascii() and text.isdigit() and len(text) <= 4 for text in texts)
+    found = sorted({int(text) for text in texts}) if whole else []
+    if not found or found[-1] >= _CPUS or len(texts) > _CPUS:
+        wanted = f"must be numbers of processors, from 0 to {_CPUS - 1}"
+        report(path, f"{wanted}, not {describe(value)}{example(option)}")
+        return None
+    return tuple(found)
+
+
 def _status_codes(option: Option, value: Any, path: str, report: Report) -> Any:
     try:
         return parse_status_codes(value)
@@ -265,6 +281,7 @@ CHECKS: dict[Kind, Callable[[Option, Any, str, Report], Any]] = {
     Kind.SHARE: _share,
     Kind.COMMAND: _command,
     Kind.WORDS: _command,
+    Kind.CPUS: _cpus,
     Kind.STATUS_CODES: _status_codes,
     Kind.HEX: _hexadecimal,
     Kind.HEX_PATTERN: _hexadecimal,

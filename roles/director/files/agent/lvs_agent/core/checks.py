@@ -150,12 +150,17 @@ class HttpCheck(Networked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MiscCheck(Pace):
-    """MISC_CHECK: a program's exit status. `dynamic`: 2 to 255 are weights."""
+    """MISC_CHECK: a program's exit status. `dynamic`: 2 to 255 are weights.
+
+    What else it says of the program is as in `model.Command`.
+    """
 
     argv: tuple[str, ...]
     timeout_ns: int
     dynamic: bool
     secure: bool
+    user: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

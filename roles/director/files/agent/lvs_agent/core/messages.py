@@ -277,6 +277,31 @@ class BfdState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramWanted:
+    """health -> supervisor -> track: run the program of a MISC_CHECK that names a user, once.
+
+    `check` is its name (`core/health/programs.py`): what is run is what the receiver's own
+    configuration says. `number`: none is used twice, by any health process. Each is answered by a
+    ProgramEnded of the same number, unless track dies first.
+    """
+
+    check: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramEnded:
+    """track -> supervisor -> health: the answer to the ProgramWanted `number`; the rest is as in
+    `adapters/script.ScriptResult`."""
+
+    number: int
+    exit_code: int | None
+    timed_out: bool
+    started: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverridesOrder:
     """Supervisor -> kernel: these are the overrides, all of them (`overrides.encode`; no bytes:
     those that are in force).
@@ -361,6 +386,8 @@ Message = (
     | MasterHeard
     | TrackerState
     | BfdState
+    | ProgramWanted
+    | ProgramEnded
     | OverridesOrder
     | OverridesReport
     | OverrideChange

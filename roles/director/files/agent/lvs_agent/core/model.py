@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from lvs_agent.core.checks import Check
+from lvs_agent.core.checks import Check, MiscCheck
 from lvs_agent.core.ipvs.model import Endpoint, ServiceKey, ServiceSettings, Tunnel
 from lvs_agent.core.policy import USUAL_POOL, USUAL_SERVER, PoolPolicy, ServerPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A program to run: no shell. `user` None: the agent's own.
+    """A program to run: no shell. `user` None: the agent's own; `group` None: that of the user.
 
     At the time limit it is killed; 0 is none, for programs that are to run for ever. `secure`:
     not when somebody but root and its user could have changed it.
@@ -29,6 +29,7 @@ class Command:
     user: str | None
     timeout_ns: int
     secure: bool = False
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +87,27 @@ class InterfaceDelay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduling:
+    """How the kernel is to treat the ha process (sched(7)).
+
+    `nice` None: as it is. `rttime_us`: processor time in a row that the real-time `priority` is
+    for. `auto_priority`: how high the process may raise it by itself, after having been kept
+    waiting for `auto_delay_ns`; 0: not at all. `cpus` empty: all that there are.
+    """
+
+    priority: int = 20
+    rttime_us: int = 100_000
+    nice: int | None = None
+    auto_priority: int = 0
+    auto_delay_ns: int = 1_000_000_000
+    no_swap: bool = False
+    cpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalDefs:
-    """What holds for the whole agent. `router_id` None: the host's name."""
+    """What holds for the whole agent. `router_id` None: the host's name. `lvs_flush`: what others
+    have in IPVS is removed once, at the start."""
 
     router_id: str | None
     startup_delay_ns: int = 0
@@ -101,6 +121,12 @@ class GlobalDefs:
     sync_daemon: SyncDaemon | None = None
     timeouts: LvsTimeouts | None = None
     interface_delays: tuple[InterfaceDelay, ...] = ()
+    scheduling: Scheduling = Scheduling()
+    lvs_flush: bool = False
+    json_dump_file: str | None = None
+    state_dump_file: str | None = None
+    stats_dump_file: str | None = None
+    json_version: str = "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -468,6 +494,8 @@ class Config:
     files: tuple[TrackFile, ...] = ()
     processes: tuple[TrackProcess, ...] = ()
     bfd_instances: tuple[BfdInstance, ...] = ()
+    # The MISC_CHECKs of all virtual servers that name a user, each once.
+    programs: tuple[MiscCheck, ...] = ()
     static_addresses: tuple[VirtualAddress, ...] = ()
     static_routes: tuple[Route, ...] = ()
     static_rules: tuple[Rule, ...] = ()

@@ -27,6 +27,8 @@ from lvs_agent.core.messages import (
     PoolChange,
     ProcessDied,
     ProcessRestarted,
+    ProgramEnded,
+    ProgramWanted,
     Ready,
     Reconfigure,
     Stop,
@@ -49,6 +51,9 @@ HA, KERNEL, HEALTH, TRACK = "ha", "kernel", "health", "track"
 # kernel first: its LinkState is what ha waits for; then track: instances wait for its results.
 NAMES = (KERNEL, HEALTH, TRACK, HA)
 PEERS = {HA: (KERNEL, TRACK), KERNEL: (HA, HEALTH), HEALTH: (KERNEL,), TRACK: (HA,)}
+# Who is told when one dies, and when there is another: its peers, and who speaks with it by way of
+# us.
+_CONCERNED = PEERS | {HEALTH: (*PEERS[HEALTH], TRACK), TRACK: (*PEERS[TRACK], HEALTH)}
 
 LIMITS = {
     # While ha is silent nobody advertises: three lost beats are enough. Its successor begins as a
@@ -157,11 +162,7 @@ class Supervision:
         if not restarted:
             return (fork,)
         untold = self._untold(name)
-        told = self._tell_peers(name, ProcessRestarted(name=name))
-        if name == TRACK and self.lives[HEALTH].listening:
-            # Its verdicts come by way of us, and tell what is news.
-            told += (Tell(name=HEALTH, message=ProcessRestarted(name=name)),)
-        return (fork, *untold, *told)
+        return (fork, *untold, *self._tell_concerned(name, ProcessRestarted(name=name)))
 
     def _untold(self, name: str) -> tuple[Action, ...]:
         """What a new process `name` cannot know, and nobody else says again.
@@ -221,9 +222,16 @@ class Supervision:
             case BfdState(neighbor=neighbor) if name == TRACK:
                 if len(self._bfd_states) < BFD_STATES_LIMIT or neighbor in self._bfd_states:
                     self._bfd_states[neighbor] = message
-                if self.lives[HEALTH].listening:
-                    return (Tell(name=HEALTH, message=message),)
+                return self._tell(HEALTH, message)
+            case ProgramWanted(number=number) if name == HEALTH:
+                return self._tell(TRACK, message) or self._tell(HEALTH, _not_run(number))
+            case ProgramEnded() if name == TRACK:
+                return self._tell(HEALTH, message)
         return ()
+
+    def _tell(self, name: str, message: Message) -> tuple[Action, ...]:
+        """To `name`, if there is one to tell."""
+        return (Tell(name=name, message=message),) if self.lives[name].listening else ()
 
     def operator_said(self, change: OverrideChange) -> tuple[Action, ...]:
         """A real server was taken out by hand, or put back: news as any other."""
@@ -269,7 +277,7 @@ class Supervision:
         wait_ns = (life.deadline_ns or now_ns) - now_ns
         plan = "restarting it now" if wait_ns == 0 else f"restarting it in {wait_ns / 1e9:g} s"
         log = Log(level="error", text=f"{name} died: {describe_exit(exit_code)}; {plan}")
-        told = self._tell_peers(name, ProcessDied(name=name))
+        told = self._tell_concerned(name, ProcessDied(name=name))
         # Peers first: the fork takes milliseconds, and their timers start with this message.
         return (*told, *self._carry_out(name, do, now_ns), log)
 
@@ -284,9 +292,9 @@ class Supervision:
         text = f"{name} died while stopping: {describe_exit(exit_code)}"
         return (Log(level="error", text=text), *step)
 
-    def _tell_peers(self, name: str, message: Message) -> tuple[Action, ...]:
+    def _tell_concerned(self, name: str, message: Message) -> tuple[Action, ...]:
         return tuple(
-            Tell(name=peer, message=message) for peer in PEERS[name] if self.lives[peer].listening
+            Tell(name=one, message=message) for one in _CONCERNED[name] if self.lives[one].listening
         )
 
     def _carry_out(self, name: str, do: Do, now_ns: int) -> tuple[Action, ...]:
@@ -428,6 +436,12 @@ class Supervision:
             do = self.lives[name].handle(Event.STOP_LATE, now_ns)
             actions += self._carry_out(name, do, now_ns)
         return tuple(actions)
+
+
+def _not_run(number: int) -> ProgramEnded:
+    """The answer for a track process that there is not."""
+    words = "the track process, which runs the programs of other users, is being restarted"
+    return ProgramEnded(number=number, exit_code=None, timed_out=False, started=False, words=words)
 
 
 def _held_by_another(instance: str) -> InstanceState:

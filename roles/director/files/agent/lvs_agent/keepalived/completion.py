@@ -11,10 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_agent.config.derive import TRACKER_SECTIONS
-from lvs_agent.keepalived import completion_addresses, completion_instance, completion_servers
+from lvs_agent.keepalived import (
+    completion_addresses,
+    completion_instance,
+    completion_servers,
+    completion_static,
+)
 from lvs_agent.keepalived.families import family, family_of, version
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_special import DEFAULT_INTERFACE
+from lvs_agent.schema import dumps
 
 Values = dict[str, Any]
 
@@ -40,10 +46,12 @@ def complete(document: Values, translator: Translator) -> None:
         for name, values in document.get(section, {}).items():
             _trackers(f"{section}.{name}", values, document, translator)
     _static_addresses(document, global_defs.pop(DEFAULT_INTERFACE, _USUAL_INTERFACE))
+    completion_static.complete(document, translator)
     completion_addresses.complete(document, translator)
     completion_servers.complete(document, translator)
     _versions(document, global_defs)
     _mail(global_defs, translator)
+    _dumps(global_defs, translator)
     if translator.commands and "script_user" not in global_defs:
         translator.note(
             "global_defs", translator.commands[0], "scripts run as the agent's own user, without"
@@ -112,6 +120,18 @@ def _mail(global_defs: Values, translator: Translator) -> None:
             "global_defs", where, "notification_email is left out: without smtp_server nobody would"
             " deliver the mail",
         )  # fmt: skip
+
+
+def _dumps(global_defs: Values, translator: Translator) -> None:
+    """Files in /tmp are where others see them from now on."""
+    for name in dumps.NAMES:
+        path = global_defs.get(name, "")
+        if path.startswith(dumps.PRIVATE):
+            global_defs[name] = f"{dumps.PUBLIC}/{path.rpartition('/')[2]}"
+            translator.note(
+                "global_defs", translator.positions[f"global_defs.{name}"], f"{name} {path} becomes"
+                f" {global_defs[name]}: the agent has a /tmp of its own; tell those who read it",
+            )  # fmt: skip
 
 
 def _sync_groups(document: Values, translator: Translator) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from lvs_agent.config import lines
 from lvs_agent.config.addresses import DEFAULT
 from lvs_agent.config.commands import split_command
+from lvs_agent.config.rules_names import user_and_group
 from lvs_agent.keepalived.table import Form
 from lvs_agent.keepalived.tree import Word
 from lvs_agent.keepalived.words import join
@@ -58,6 +59,9 @@ def words(form: Form, option: Option, value: Any, beside: dict[str, Any]) -> lis
             return [word(plain(value)), *([Word("reverse")] if beside.get("reverse") else [])]
         case Form.INIT_FILE:
             return [word(plain(value)), *([Word("overwrite")] if beside.get("overwrite") else [])]
+        case Form.USER:
+            user, group = user_and_group(value)
+            return [word(user), *([word(group)] if group else [])]
         case Form.WORDS:
             return [word(text) for text in _texts(option, value)]
         case Form.LINE:

@@ -20,6 +20,7 @@ SECTIONS = {
     "vrrp_track_files": "track_file",
     "vrrp_track_processes": "vrrp_track_process",
     "bfd_instances": "bfd_instance",
+    "track_groups": "track_group",
     "virtual_server_groups": "virtual_server_group",
     "virtual_servers": "virtual_server",
 }
@@ -30,6 +31,7 @@ SYNONYMS: dict[str, dict[str, tuple[str, bool]]] = {
     "virtual_server": {
         "lvs_sched": ("lb_algo", False), "lvs_method": ("lb_kind", False),
     },
+    "global_defs": {"vrrp_rlimit_rtime": ("vrrp_rlimit_rttime", True)},
     "bfd_instance": {"neighbour_ip": ("neighbor_ip", False)},
     "HTTP_GET": {"nb_get_retry": ("retry", True)},
     "SSL_GET": {"nb_get_retry": ("retry", True)},
@@ -61,7 +63,7 @@ FLAGS = (
     "no_checker_emails", "vrrp_strict", "enable_script_security", "sh_port", "sh_fallback",
     "mh_port", "mh_fallback", "flag_1", "flag_2", "flag_3", "vrrp_skip_check_adv_addr",
     "vrrp_check_unicast_src", "check_unicast_src", "virtual_server.alpha",
-    "virtual_server.inhibit_on_failure",
+    "virtual_server.inhibit_on_failure", "vrrp_no_swap", "lvs_flush",
 )  # fmt: skip
 
 # Options of ours that keepalived has no keyword for, by block of the schema.
@@ -88,9 +90,14 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "real_server": ("ip", "port"),
     "ssl_get": ("ca", "certificate", "key"),
 }
-# What an old host block of SMTP_CHECK may say.
-HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port")
+# What an old host block of SMTP_CHECK may say: of its own connection, and of the whole check.
+HOST = ("connect_ip", "connect_port", "bindto", "bind_if", "bind_port", "connect_timeout")
+HOST_PACE = ("retry", "delay_before_retry", "delay_loop", "warmup", "alpha", "log_all_failures")
 
+_ON_STOP = (
+    "the agent removes its own services at its end in any case, each as a whole, as with VS; what"
+    " others have in IPVS stays"
+)
 _PORT = "without NAT its port is only where it is checked: packets keep theirs"
 _ALL_CHECKS = "becomes log_all_failures of every check"
 
@@ -108,6 +115,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "default_interface": "becomes dev of the static addresses that name none",
         "lvs_sync_daemon": "",
         "checker_log_all_failures": _ALL_CHECKS,
+        **dict.fromkeys(("lvs_flush_on_stop", "lvs_flush_onstop"), _ON_STOP),
     },
     "vrrp_instance": {"use_vmac": ""},
     "virtual_server": {
@@ -124,7 +132,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "ca": "is left out: keepalived verifies nothing by it; set verify and ca in ssl_get",
         **dict.fromkeys(("certificate", "key"), "goes into every SSL_GET"),
     },
-    "host": dict.fromkeys(HOST, ""),
+    "host": dict.fromkeys((*HOST, *HOST_PACE), ""),
 }
 BLOCKS_READ_SPECIALLY = ("virtual_server", "real_server", "SSL", "host")
 PLACES_WITHOUT_BLOCK = ("SSL", "host")
@@ -149,15 +157,13 @@ IGNORED: dict[str, dict[str, str]] = {
 DIFFERENT: dict[tuple[str, str], str] = {
     ("vrrp_instance", "state"): "has no effect: priority decides. MASTER without a priority becomes"
     " priority 255, as in keepalived",
-    ("*", "script_user"): "a group cannot be named; without it scripts run as the agent's own user,"
-    " without privileges, never as root",
-    ("*", "user"): "a group cannot be named",
+    ("*", "script_user"): "without it scripts run as the agent's own user, without privileges,"
+    " never as root",
     ("*", "warmup"): "checks start evenly, not at random, and within 5 s where nothing is said",
     ("*", "http_protocol"): "1.0C is 1.0: each request has a connection of its own in any case",
     ("*", "enable_script_security"): "a script that fails the test counts as failed",
     ("*", "regex"): "without backreferences and look-around",
     ("*", "regex_options"): "caseless, dotall and multiline",
-    ("*", "misc_path"): "runs as the agent's own user, without privileges",
     ("*", "v3_checksum_as_v2"): "is on by default here; imported files say it is off",
     ("*", "enable_sni"): "is on by default here; imported files say it is off",
     ("*", "lb_kind"): "is DR by default here; imported files say NAT",
@@ -167,6 +173,17 @@ DIFFERENT: dict[tuple[str, str], str] = {
     ("*", "notify_fifo"): "belongs to the agent's own user and group",
     ("*", "vrrp_notify_fifo"): "belongs to the agent's own user and group",
     ("*", "lvs_notify_fifo"): "belongs to the agent's own user and group",
+    ("*", "vrrp_rt_priority"): "is 20 where nothing is said",
+    ("*", "vrrp_rlimit_rttime"): "is 0.1 s where nothing is said. A process that takes longer"
+    " loses its real-time priority until it is back in its loop, and is not ended",
+    ("*", "vrrp_priority"): "has no effect as long as the process has a real-time priority, as it"
+    " has by default",
+    ("*", "max_auto_priority"): "the time that the process itself used does not count as waiting",
+    ("*", "lvs_flush"): "what is configured is not removed, so that its connections live on",
+    **dict.fromkeys(
+        (("*", "json_dump_file"), ("*", "state_dump_file"), ("*", "stats_dump_file")),
+        "is written only where its name is said, and not in /tmp; of VRRP, and without passwords",
+    ),
     ("*", "max_hops"): "of one hop only, as RFC 5881 wants by default",
     ("*", "payload"): "without it the datagram is empty, not random",
     ("virtual_server", "smtp_alert"): "is on by default for the quorum too, in keepalived for real"
@@ -184,10 +201,20 @@ SINCE: dict[tuple[str, str], str] = {
     ("*", "owner_ignore_adverts"): "2.3.3",
     ("*", "vrrp_delay_after_boot"): "2.4.0",
     ("*", "sni_name"): "2.2.8",
+    **dict.fromkeys(
+        (
+            ("*", "json_dump_file"),
+            ("*", "state_dump_file"),
+            ("*", "stats_dump_file"),
+            ("*", "json_version"),
+        ),
+        "2.2.8",
+    ),
 }
 
 _CHECK_FWMARK = "fwmark"
-_PROCESSES = ("vrrp", "checker", "bfd")
+_OTHERS = ("checker", "bfd")
+_PROCESSES = ("vrrp", *_OTHERS)
 _NETLINK = ("vrrp_netlink_cmd", "vrrp_netlink_monitor", "lvs_netlink_cmd", "lvs_netlink_monitor")
 
 # Place -> keywords that nobody misses: what they ask for holds here in any case, or they are about
@@ -196,10 +223,9 @@ NEEDLESS: dict[str, str] = {
     TOP: "linkbeat_use_polling linkbeat_interfaces",
     "global_defs": " ".join((
         "tmp_config_directory process_names set_supplementary_groups disable_local_igmp",
-        "lvs_flush_on_stop lvs_flush_onstop reload_check_config random_seed log_unknown_vrids",
+        "data_use_instance reload_check_config random_seed log_unknown_vrids",
         "nftables nftables_priority nftables_counters nftables_ifindex vrrp_iptables vrrp_ipsets",
-        "max_auto_priority min_auto_priority_delay",
-        *(f"{name}_priority {name}_rt_priority" for name in _PROCESSES),
+        *(f"{name}_priority {name}_rt_priority" for name in _OTHERS),
         *(f"{name}_rcv_bufs {name}_rcv_bufs_force" for name in (*_NETLINK, "process_monitor")),
         "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier",
     )),
@@ -213,24 +239,23 @@ NEEDLESS: dict[str, str] = {
 NOT_HERE: dict[str, str] = {
     TOP: """
         net_namespace net_namespace_ipvs namespace_with_ipsets instance use_pid_dir
-        child_wait_time track_group garp_group
+        child_wait_time garp_group
     """,
     "global_defs": " ".join((
         "config_save_dir lvs_process_name process_name",
         *(f"{name}_process_name" for name in _PROCESSES),
         "startup_script startup_script_timeout shutdown_script shutdown_script_timeout",
-        "use_symlink_paths lvs_flush",
+        "use_symlink_paths",
         "vrrp_garp_extra_if vrrp_vmac_garp_intvl vmac_addr_prefix",
         "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
         *(
             f"{name}_rlimit_rttime {name}_rlimit_rtime {name}_no_swap {name}_cpu_affinity"
-            for name in _PROCESSES
+            for name in _OTHERS
         ),
         "snmp_socket enable_snmp_keepalived enable_snmp_vrrp enable_snmp_checker enable_snmp_rfc",
         "enable_snmp_rfcv2 enable_snmp_rfcv3 enable_traps",
         "snmp_vs_stats_update_interval snmp_rs_stats_update_interval",
         "enable_dbus dbus_service_name dbus_no_interface_name",
-        "state_dump_file stats_dump_file json_dump_file data_use_instance json_version",
         "fifo_write_vrrp_states_on_reload reload_time_file reload_repeat",
         "reload_file umask rs_init_notifies",
         "iproute_usr_dir iproute_etc_dir",
@@ -250,10 +275,7 @@ NOT_HERE: dict[str, str] = {
     "PING_CHECK": _CHECK_FWMARK,
     "SMTP_CHECK": _CHECK_FWMARK,
     "DNS_CHECK": _CHECK_FWMARK,
-    "MISC_CHECK": "user",
     "SSL": "password",
-    "host": """
-        alpha connect_timeout delay_before_retry delay_loop fwmark log_all_failures retry warmup
-    """,
+    "host": _CHECK_FWMARK,
     "url": "regex_min_offset regex_max_offset tls_compliant",
 }  # fmt: skip

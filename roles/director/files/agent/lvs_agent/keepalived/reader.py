@@ -240,6 +240,8 @@ class Reader:
 
 def _first(text: str) -> tuple[str, str]:
     """The first piece of a line, and the rest of it."""
+    if "{" not in text and "}" not in text:
+        return text, ""  # nearly every line
     if text[0] in "{}":
         return text[0], text[1:].strip(BLANK)
     for found in _BRACE.finditer(text):

@@ -226,7 +226,7 @@ def _form(place: str, option: Option) -> Form:
             return Form.FLAG if flags else Form.SWITCH
         case Kind.COMMAND:
             return Form.COMMAND
-        case Kind.WORDS | Kind.STATUS_CODES | Kind.HEX | Kind.HEX_PATTERN:
+        case Kind.WORDS | Kind.CPUS | Kind.STATUS_CODES | Kind.HEX | Kind.HEX_PATTERN:
             return Form.WORDS
         case Kind.STRINGS:
             return Form.NAMES

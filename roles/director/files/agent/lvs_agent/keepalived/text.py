@@ -125,8 +125,8 @@ def _with_usual_blanks(raw: str) -> str:
 
 
 def _indent(raw: str) -> int:
-    blanks = raw[: len(raw) - len(raw.lstrip(BLANK))]
-    return len(blanks.expandtabs(8)) if "\t" in blanks else len(blanks)
+    count = len(raw) - len(raw.lstrip(BLANK))
+    return len(raw[:count].expandtabs(8)) if "\t" in raw else count
 
 
 def _too_long(text: str, position: Position, notes: Notes) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lvs_agent.keepalived import translate_servers
-from lvs_agent.keepalived.keywords import HOST, TOP
+from lvs_agent.keepalived.keywords import HOST, HOST_PACE, TOP
 from lvs_agent.keepalived.table import places
 from lvs_agent.keepalived.translate import Translator
 from lvs_agent.keepalived.translate_servers import option_of, words_behind
@@ -110,17 +110,22 @@ def _virtualhost(translator: Translator, statement: Statement, check: Values, pa
 
 
 def _smtp_host(translator: Translator, statement: Statement, check: Values, path: str) -> None:
-    place = places()["SMTP_CHECK"]
-    known = tuple(one for one in statement.block or () if one.words[0].text in HOST)
+    """In a host block, a pace is that of the whole check, in keepalived too."""
+    place, own = places()["SMTP_CHECK"], places()["host"]
+    host: Values = {}
     for one in statement.block or ():
-        if one not in known:
-            message = "is said by the SMTP_CHECK itself here: in host it has no effect"
-            translator.note(path, one, f"{one.words[0].text} {message}")
-    check.setdefault("host", []).append(translator.block(place, known, path))
+        word = one.words[0].text
+        within = place if word in (*HOST, *HOST_PACE) else own
+        translator.statement(within, one, check if word in HOST_PACE else host, path)
+    check.setdefault("host", []).append(host)
 
 
 def _dynamic(translator: Translator, statement: Statement, check: Values, path: str) -> None:
     check[DYNAMIC] = True
+
+
+def _as_it_is(translator: Translator, statement: Statement, values: Values, path: str) -> None:
+    """What it asks for holds in any case."""
 
 
 READERS: dict[tuple[str, str], Callable[[Translator, Statement, Values, str], None]] = {
@@ -132,6 +137,8 @@ READERS: dict[tuple[str, str], Callable[[Translator, Statement, Values, str], No
     ("global_defs", "default_interface"): _default_interface,
     ("global_defs", "lvs_sync_daemon"): _sync_daemon,
     ("global_defs", "checker_log_all_failures"): _all_failures,
+    ("global_defs", "lvs_flush_on_stop"): _as_it_is,
+    ("global_defs", "lvs_flush_onstop"): _as_it_is,
     ("vrrp_instance", "use_vmac"): _use_vmac,
     ("virtual_server", "real_server"): translate_servers.real_server,
     ("virtual_server", "sorry_server"): translate_servers.sorry_server,

@@ -124,7 +124,9 @@ def command_text(words: list[str]) -> str | list[str]:
 
 
 def _user(option: Option, words: Words) -> dict[str, Any]:
-    return {option.name: _first(words)}
+    """USER [GROUP], as USER:GROUP."""
+    group = [word.text for word in words[2:3]]
+    return {option.name: ":".join([_first(words), *group])}
 
 
 def _weight(option: Option, words: Words) -> dict[str, Any]:
@@ -156,12 +158,14 @@ READERS: dict[Form, Callable[[Option, Words], dict[str, Any]]] = {
 }
 
 # How many words a form takes, the keyword included.
-_TAKES = {Form.VALUE: 2, Form.SCRIPT: 2, Form.SWITCH: 2, Form.FLAG: 1, Form.WEIGHT: 3}
+_TAKES = {Form.VALUE: 2, Form.SCRIPT: 2, Form.SWITCH: 2, Form.FLAG: 1, Form.WEIGHT: 3, Form.USER: 3}
 
 
 def remarks(form: Form, option: Option, words: Words) -> Iterator[str]:
     """What of `words` has no effect, in keepalived or here; each begins with a verb."""
     takes = _TAKES.get(form)
+    if takes is not None and len(words) <= min(takes, 2):
+        return  # nearly every line
     texts = [word.text for word in words[1:]]
     if takes is not None and len(words) > takes:
         ignored = " ".join(texts[takes - 1 :])
@@ -171,8 +175,6 @@ def remarks(form: Form, option: Option, words: Words) -> Iterator[str]:
     elif form is Form.COMMAND and len(texts) > 1:
         if option.name.endswith("fifo_script") or len(texts) <= 3:
             yield f"is run as script_user here, not as {texts[1]}"
-    elif form is Form.USER and len(texts) > 1:
-        yield f"takes no group here: {texts[1]!r} has no effect; the user's own groups hold"
     elif option.kind is Kind.STRINGS and form is Form.WORDS:
         rest = [text for text in texts if text not in _REGEX_OPTIONS]
         if rest:

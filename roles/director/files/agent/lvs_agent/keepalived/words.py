@@ -9,6 +9,7 @@ quotes anywhere in a word, and C's escapes.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from lvs_agent.keepalived.comments import open_quote
 from lvs_agent.keepalived.text import FOREIGN_BLANKS
@@ -41,12 +42,15 @@ _NEEDS_QUOTES = re.compile(rf"[\s{FOREIGN_BLANKS}#!{{}}'\"]|^//|^$|\\$")
 # A reference that keepalived knows without a definition is replaced even in quotes.
 _PREDEFINED = re.compile(r"\$\{?_(?:PWD|INSTANCE|RANDOM|ENV|HASH|BANG)\b")
 _SPECIAL_KEYWORD = re.compile(r"[@~$]|include[rmwba]?$")
+# In a long file nearly all lines are the same few: those of the checks of its real servers.
+_CACHED = 256
 
 
 class Unwritable(ValueError):
     """A word that the language has no way to say, after such a keyword."""
 
 
+@lru_cache(maxsize=_CACHED)
 def first_word(text: str) -> str:
     """The keyword of a line that has one, cheaply."""
     found = _PLAIN.search(text)
@@ -55,6 +59,7 @@ def first_word(text: str) -> str:
     return found[0] if found[1] is None else found[1]
 
 
+@lru_cache(maxsize=_CACHED)
 def split(text: str) -> tuple[tuple[Word, ...], str | None]:
     """The words, plainly; and what is wrong with them, or None."""
     if '"' not in text and text.isascii() and text.isprintable():

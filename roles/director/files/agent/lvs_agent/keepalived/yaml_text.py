@@ -86,7 +86,8 @@ def _mapping(
 ) -> Iterator[str]:
     for name, item in value.items():
         here = f"{path}.{name}" if path else name
-        yield from _comment(indent, comments.get(here, ()))
+        if here in comments:
+            yield from _comment(indent, comments[here])
         yield from _entry(f"{indent}{_key(name)}:", item, here, indent + "  ", comments)
 
 
@@ -147,6 +148,8 @@ def _plain(value: str) -> str | None:
 
 def _scalar(value: Any) -> str:
     """One value in one line; JSON is YAML, too."""
+    if type(value) is int:
+        return str(value)
     if _is_variable(value):
         return json.dumps(f"{{{{ {value[VARIABLE]} }}}}")
     if isinstance(value, str):

@@ -66,16 +66,17 @@ class Child:
     def run(self) -> None:
         """Announce readiness, beat, serve."""
         self.supervisor.send(Ready(generation=self.generation))
-        self._beat()
+        self.beat()
         self.loop.run()
         # The process ends now: to take 10,000 real servers apart one by one would be the longest
         # part of that.
         _ENDED.append(self)
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """A sign of life, now and from now on."""
         now_ns = self.loop.now_ns()
         self.supervisor.send(Heartbeat(at_ns=now_ns))
-        self.loop.call_at(now_ns + HEARTBEAT_NS, self._beat)
+        self.loop.call_at(now_ns + HEARTBEAT_NS, self.beat)
 
     def _receive(self, message: Message) -> None:
         match message:

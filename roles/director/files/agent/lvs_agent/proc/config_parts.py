@@ -31,8 +31,10 @@ def part(name: str, config: Config, before: Config | None = None) -> Config:
 
     ha has no use for virtual servers, and taking 10,000 real servers in would delay its adverts.
     health needs them where there are checks, and track where somebody is told of them; and both
-    once more afterwards, because the end of it may be news.
+    once more afterwards, because the end of it may be news. Only track runs programs as others.
     """
+    if name != TRACK and config.programs:
+        config = replace(config, programs=())
     if (
         name == HA
         or (name == HEALTH and not _is_anything_checked(config, before))

@@ -12,7 +12,7 @@ import gc
 import socket
 
 from lvs_agent.adapters import adoption, ledger_file
-from lvs_agent.adapters.clock import asleep_ns, request_realtime
+from lvs_agent.adapters.clock import asleep_ns
 from lvs_agent.core.events import (
     AdvertReceived,
     AnnouncementNeeded,
@@ -40,6 +40,7 @@ from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.ha_executor import Executor
 from lvs_agent.proc.ha_member import Alarm
+from lvs_agent.proc.ha_scheduling import OwnScheduling
 from lvs_agent.proc.ha_wire import Wire
 from lvs_agent.proc.loop import Callback, Loop
 
@@ -63,6 +64,8 @@ class Ha(Child):
         start: Start,
     ) -> None:
         super().__init__(loop, supervisor, start)
+        self._scheduling = OwnScheduling(loop, self.log)
+        self._scheduling.apply(start.config.global_defs.scheduling)
         self._kernel = Channel(loop, kernel, self._from_kernel, self._kernel_closed)
         self._track = Channel(loop, track, self._from_track, self._track_closed)
         self._routers: dict[str, VirtualRouter] = {}
@@ -87,10 +90,15 @@ class Ha(Child):
             self._do(self._stack.override(override, now_ns))
         self._arm_all()  # a start may be delayed
 
+    def beat(self) -> None:
+        self._scheduling.look()
+        super().beat()
+
     # Configuration.
 
     def reconfigure(self, config: Config) -> None:
         self.config = config
+        self._scheduling.apply(config.global_defs.scheduling)
         now_ns = self.loop.now_ns()
         # What goes away, by its old name and settings; then what is new.
         self._do(self._stack.retire(self.config, now_ns))
@@ -253,6 +261,7 @@ class Ha(Child):
             "instances": instances,
             "sync_groups": self._stack.group_reports(now_ns),
             "receivers": self._wire.receivers_report(),
+            "scheduling": self._scheduling.report(),
         }
 
 
@@ -260,11 +269,8 @@ def main(
     supervisor: socket.socket, kernel: socket.socket, track: socket.socket, start: Start
 ) -> None:
     """The life of the process; returns when it has handed over."""
-    refusal = request_realtime()
     loop = Loop()
     ha = Ha(loop, supervisor, kernel, track, start)
-    if refusal is not None:
-        ha.log("warning", f"vrrp: no real-time scheduling ({refusal}); set LimitRTPRIO=")
     # What exists now stays: later collections look at the few objects made since.
     gc.collect()
     gc.freeze()

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from lvs_agent.adapters.probes.engine import Engine, Probe, connection_limit
-from lvs_agent.adapters.probes.local import Programs
 from lvs_agent.adapters.probes.making import make
+from lvs_agent.adapters.programs import Programs
 from lvs_agent.core.checks import BfdCheck, Check, FileCheck, MiscCheck
 from lvs_agent.core.health.board import Board, Change, Watched, is_paused
 from lvs_agent.core.health.check import (
@@ -39,14 +39,17 @@ from lvs_agent.core.messages import (
     Message,
     ProcessDied,
     ProcessRestarted,
+    ProgramEnded,
     Suspended,
     VerdictsComplete,
 )
 from lvs_agent.core.model import Config
+from lvs_agent.core.suspend import Suspension
 from lvs_agent.proc.channel import Channel
 from lvs_agent.proc.child import Child, Start
 from lvs_agent.proc.health_files import FileNews
 from lvs_agent.proc.health_log import HealthLog
+from lvs_agent.proc.health_programs import RequestProbe, Requests
 from lvs_agent.proc.health_sessions import SessionNews, SessionProbe
 from lvs_agent.proc.loop import Loop, Timer
 
@@ -87,6 +90,8 @@ class Health(Child):
         self._kernel = Channel(loop, kernel, self._from_kernel, self._kernel_closed)
         self._engine = Engine()
         self._programs = Programs(loop)
+        # The clock was never so late in an earlier process.
+        self._requests = Requests(self.supervisor.send, loop.now_ns())
         self._files = FileNews(loop, self._run_now)
         self._sessions = SessionNews()
         # Of the BFD_CHECKs, by neighbour: of 65,536 jobs nobody is to be searched for at each word.
@@ -95,7 +100,7 @@ class Health(Child):
         self._board = Board(restarted=start.restarted)
         self._jobs: dict[Watched, Job] = {}
         self._queue: Queue[Job] = Queue()
-        self._suspended: set[str] = set()
+        self._suspension = Suspension()
         self._resuming: Timer | None = None
         self._timer: Timer | None = None
         self._tries = 0
@@ -107,6 +112,7 @@ class Health(Child):
 
     def _apply(self, config: Config) -> None:
         self.config = config
+        self._suspension.configure(config)
         self._sessions.configure(config.bfd_instances)
         difference = self._board.configure(config, self.generation)
         for watched in difference.removed:
@@ -129,6 +135,7 @@ class Health(Child):
             if change.text is not None:
                 self.supervisor.send(change.verdict)
             self._log_change(change)
+        self._resume_soon()  # a paused check may have become somebody else's too
         self._remind_of_the_dead()
         self._tell_everything()
         self._arm()
@@ -145,6 +152,8 @@ class Health(Child):
         if isinstance(check, BfdCheck):
             job.probe = SessionProbe(self._sessions, check, job)
             self._told.setdefault(check.neighbor, []).append(job)
+        elif isinstance(check, MiscCheck) and check.user is not None:
+            job.probe = RequestProbe(self._requests, check, job)
         else:
             job.probe = make(check, self._engine, self._programs, job)
         if isinstance(check, FileCheck):
@@ -212,7 +221,7 @@ class Health(Child):
             self._start(job, now_ns)
 
     def _start(self, job: Job, now_ns: int) -> None:
-        if is_paused(job.watched.users, self._suspended):
+        if is_paused(job.watched.users, self._suspension.names):
             job.paused = True
             self._push(job, Pause.DELAY_LOOP, now_ns)
             return
@@ -234,10 +243,11 @@ class Health(Child):
 
     def _suspend(self, names: tuple[str, ...], suspended: bool) -> None:
         """Leave out the checks that only suspended virtual servers ask for (ha_suspend)."""
-        if suspended:
-            self._suspended.update(names)
-            return
-        self._suspended.difference_update(names)
+        self._suspension.told(names, suspended)
+        if not suspended:
+            self._resume_soon()
+
+    def _resume_soon(self) -> None:
         if self._resuming is None:
             self._resuming = self.loop.call_at(self.loop.now_ns(), self._resume)
 
@@ -247,7 +257,7 @@ class Health(Child):
         jobs = [
             job
             for job in self._jobs.values()
-            if job.paused and not is_paused(job.watched.users, self._suspended)
+            if job.paused and not is_paused(job.watched.users, self._suspension.names)
         ]
         if not jobs:
             return
@@ -328,6 +338,10 @@ class Health(Child):
                     self.supervisor.send(replace(verdict, repeated=True))
             case BfdState():
                 self._heard(message)
+            case ProgramEnded():
+                self._requests.answered(message)
+            case ProcessDied(name="track"):
+                self._requests.lost()
             case ProcessRestarted() | ProcessDied():
                 return
             case _:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kernel process's keeper of IPVS: the table follows configuration and verdicts.
 
-Owns what is desired now, what the kernel is known to have, and the way from one to the other:
+Owns what is desired now, and when the kernel is brought to it, as `kernel_ipvs_mirror.py` knows it:
 changes at once, an audit every few seconds for what others did. Must never touch a service that is
-neither configured nor owned. Work is done in slices, so that a takeover that is asked for in the
-middle of ten thousand changes waits a few milliseconds, not for all of them.
+neither configured nor owned, but for lvs_flush when the agent starts. Work is done in slices, so
+that a takeover that is asked for in the middle of ten thousand changes waits a few milliseconds,
+not for all of them.
 """
 
 from __future__ import annotations
@@ -12,17 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from lvs_agent.adapters.ipvs_answers import Counters
-from lvs_agent.adapters.ipvs_netlink import Ipvs, IpvsMissing, ServiceState, explain
-from lvs_agent.core.ipvs.diff import apply, diff_service
-from lvs_agent.core.ipvs.model import (
-    DeleteService,
-    Endpoint,
-    Operation,
-    Service,
-    ServiceKey,
-    ServiceSettings,
-)
+from lvs_agent.adapters.ipvs_netlink import IpvsMissing
+from lvs_agent.core.ipvs.diff import diff_service
+from lvs_agent.core.ipvs.model import DeleteService, Operation, Service, ServiceKey
 from lvs_agent.core.ipvs.text import describe
 from lvs_agent.core.messages import OverridesOrder, PoolChange, Verdict
 from lvs_agent.core.model import Config, VirtualServer
@@ -30,6 +23,7 @@ from lvs_agent.core.overrides import Entries, decode
 from lvs_agent.core.pools import Pools
 from lvs_agent.core.quorum import desired_service
 from lvs_agent.proc import kernel_orders
+from lvs_agent.proc.kernel_ipvs_mirror import IpvsMirror, Listed
 from lvs_agent.proc.kernel_report import service_report
 from lvs_agent.proc.loop import Loop, Timer
 
@@ -41,8 +35,6 @@ RETRY_LAST_NS = 30_000_000_000
 # About 10 ms of work in one turn of the loop (25 us to encode and apply one, 10 us to read one).
 OPERATIONS_PER_TURN = 400
 DESTINATIONS_PER_TURN = 1_000
-# The status reads fresh counters up to this many destinations (10 ms); beyond, those of the audit.
-FRESH_DESTINATIONS_LIMIT = 1_000
 _LOGGED_OPERATIONS = 5
 
 
@@ -76,22 +68,21 @@ class IpvsKeeper:
         self._loop = loop
         self._log = log
         self._on_removed = on_removed
-        self._ipvs = Ipvs()
+        self._mirror = IpvsMirror(log)
         self._tell = tell
         self._pools = Pools(config, generation, adopt=adopt, overrides=overrides)
         self._servers: dict[ServiceKey, VirtualServer] = {}
         self._owned: set[ServiceKey] = set(owned)
-        self._known: dict[ServiceKey, Service] = {}
-        self._counters: dict[ServiceKey, tuple[Counters, dict[Endpoint, Counters]]] = {}
         self._dirty: dict[ServiceKey, None] = {}
         self._to_audit: list[ServiceKey] = []
-        self._listed: dict[ServiceKey, tuple[ServiceSettings, Counters]] = {}
-        self._refused: dict[ServiceKey, str] = {}
+        self._listed: Listed = {}
         self._trouble: str | None = None
         self._retry_ns = RETRY_FIRST_NS
         self._work: Timer | None = None
         self._settling: Timer | None = None
         self._frozen = restarted
+        # Once, and neither for a successor nor beside another program.
+        self._flush = config.global_defs.lvs_flush and not restarted
         self._loaded = False
         self.drift = Drift()
         self._set_servers(config)
@@ -172,19 +163,10 @@ class IpvsKeeper:
         servers = [server for server in touched.values() if server is not None]
         keys = [key for server in servers for key in server.services]
         self._refresh(keys)
-        kernel_orders.add_connections(found["places"], servers, present, self._connections)
-        found["refused"] = [self._refused[key] for key in keys if key in self._refused]
+        mirror = self._mirror
+        kernel_orders.add_connections(found["places"], servers, present, mirror.connections)
+        found["refused"] = [mirror.refused[key] for key in keys if key in mirror.refused]
         return found | {"trouble": self._trouble}
-
-    def _connections(self, server: VirtualServer, endpoint: Endpoint) -> tuple[int, int]:
-        """Active and inactive ones of a real server, as they were last read."""
-        active = inactive = 0
-        for key in server.services:
-            __, per_destination = self._counters.get(key, (None, {}))
-            there = Endpoint(endpoint.address, endpoint.port or key.port)
-            its = per_destination.get(there, Counters())
-            active, inactive = active + (its.active or 0), inactive + (its.inactive or 0)
-        return active, inactive
 
     @property
     def owned(self) -> frozenset[ServiceKey]:
@@ -197,27 +179,49 @@ class IpvsKeeper:
         """Read what there is, then bring everything in line; for the start and after trouble."""
         if not self._frozen:
             self._settle()  # whether IPVS can be spoken to or not
+        if self._flush and not self._own_everything():
+            return
         if not self._owned:
             self._frozen, self._loaded = False, True
             self._schedule_audit()
             return
         try:
-            states = self._ipvs.read(self._owned)
+            self._mirror.read(self._owned)
         except (IpvsMissing, OSError) as error:
             self._in_trouble(error)
             return
         if self._frozen:
             self._frozen = False
-            pools = {key: state.service.pool for key, state in states.items()}
+            pools = {key: service.pool for key, service in self._mirror.known.items()}
             self._pools.adopt_kernel(pools, self._loop.now_ns())
             self._settle()
         self._recovered()
         self._loaded = True
-        self._known = {key: state.service for key, state in states.items()}
-        self._note_counters(states)
         self._mark(self._servers)
         self._mark(sorted(self._owned - self._servers.keys()))
         self._schedule_audit()
+
+    def _own_everything(self) -> bool:
+        """Own whatever IPVS has, so that what is not configured is removed. False: IPVS cannot be
+        spoken to, though it is needed."""
+        try:
+            foreign = self._mirror.services().keys() - self._owned
+        except IpvsMissing as error:
+            if self._owned:
+                self._in_trouble(error)
+                return False
+            foreign = set()
+        except OSError as error:
+            self._in_trouble(error)
+            return False
+        self._flush = False
+        self._owned |= foreign
+        if foreign:
+            shown = ", ".join(str(key) for key in sorted(foreign)[:_LOGGED_OPERATIONS])
+            rest = len(foreign) - _LOGGED_OPERATIONS
+            more = f" and {rest} more" if rest > 0 else ""
+            self._log("warning", f"IPVS: lvs_flush removes {shown}{more}")
+        return True
 
     def _mark(self, keys: Iterable[ServiceKey]) -> None:
         """Bring `keys` in line before the loop waits again."""
@@ -239,7 +243,7 @@ class IpvsKeeper:
         self._mark(())
 
     def _operations(self, key: ServiceKey) -> list[Operation]:
-        known = self._known.get(key)
+        known = self._mirror.known.get(key)
         if key not in self._servers:
             return [DeleteService(key)] if known is not None and key in self._owned else []
         return diff_service(self._desired(key), known)
@@ -249,51 +253,18 @@ class IpvsKeeper:
         return desired_service(server, key, self._pools.pool(server.identity))
 
     def _bring(self, batch: dict[ServiceKey, list[Operation]]) -> bool:
-        """Apply; what is refused is read again and tried once more. False: IPVS is unusable."""
+        """Apply it; False: IPVS is unusable."""
         try:
-            refused = self._apply(batch)
-            if refused:
-                states = self._ipvs.read(refused)
-                for key in refused:
-                    self._known.pop(key, None)
-                    if key in states:
-                        self._known[key] = states[key].service
-                refused = self._apply({key: self._operations(key) for key in refused})
+            self._mirror.bring(batch, self._operations)
         except (IpvsMissing, OSError) as error:
             self._in_trouble(error)
             return False
-        for key in batch:
-            self._note_refusal(key, refused.get(key))
-        gone = {key for key in batch if key not in self._servers and key not in self._known}
+        known = self._mirror.known
+        gone = {key for key in batch if key not in self._servers and key not in known}
         if gone:
             self._owned -= gone
             self._on_removed()
         return True
-
-    def _apply(self, batch: dict[ServiceKey, list[Operation]]) -> dict[ServiceKey, str]:
-        """Apply and remember; the first refusal of each service."""
-        operations = [operation for part in batch.values() for operation in part]
-        refusals = self._ipvs.apply(operations)
-        refused: dict[ServiceKey, str] = {}
-        for position, refusal in refusals.items():
-            operation = operations[position]
-            text = f"{describe(operation)}: {explain(operation, refusal)}"
-            refused.setdefault(operation.key, text)
-        for key, part in batch.items():
-            if key in refused or not part:
-                continue
-            before = {key: self._known[key]} if key in self._known else {}
-            self._known.pop(key, None)
-            self._known.update(apply(part, before))
-        return refused
-
-    def _note_refusal(self, key: ServiceKey, text: str | None) -> None:
-        """Log each refusal once: the audit tries again every few seconds."""
-        if text is None:
-            self._refused.pop(key, None)
-        elif self._refused.get(key) != text:
-            self._refused[key] = text
-            self._log("error", f"IPVS: {text}")
 
     def _in_trouble(self, error: Exception) -> None:
         """IPVS cannot be spoken to: try again with back-off. Addresses are not affected."""
@@ -302,7 +273,7 @@ class IpvsKeeper:
             self._trouble = text
             self._log("error", text)
         self._loaded = False
-        self._ipvs.close()
+        self._mirror.close()
         self._timer.cancel()
         self._timer = self._loop.call_at(self._loop.now_ns() + self._retry_ns, self._load)
         self._retry_ns = min(2 * self._retry_ns, RETRY_LAST_NS)
@@ -325,7 +296,7 @@ class IpvsKeeper:
             self._schedule_audit()
             return
         try:
-            self._listed = self._ipvs.service_list()
+            self._listed = self._mirror.services()
         except (IpvsMissing, OSError) as error:
             self._in_trouble(error)
             return
@@ -351,18 +322,14 @@ class IpvsKeeper:
 
     def _audit_one(self, key: ServiceKey) -> int:
         """Compare one service with the kernel's, repair it; how many destinations it has."""
-        self._known.pop(key, None)
-        if key in self._listed:
-            settings, counters = self._listed[key]
-            pool, per_destination = self._ipvs.destinations(key)
-            self._known[key] = Service(key=key, settings=settings, pool=pool)
-            self._counters[key] = counters, per_destination
+        self._mirror.look_at(key, self._listed)
         operations = self._operations(key)
         if operations:
-            if key not in self._dirty and key not in self._refused:
+            if key not in self._dirty and key not in self._mirror.refused:
                 self._count_drift(operations)
             self._bring({key: operations})
-        return len(self._known[key].pool) if key in self._known else 0
+        known = self._mirror.known.get(key)
+        return len(known.pool) if known else 0
 
     def _count_drift(self, operations: list[Operation]) -> None:
         self.drift.operations += len(operations)
@@ -377,42 +344,19 @@ class IpvsKeeper:
         """Remove every owned service; what went wrong. Without IPVS there is nothing to remove."""
         self._timer.cancel()
         self._loaded = False
-        try:
-            states = self._ipvs.service_list() if self._owned else {}
-            operations = [DeleteService(key) for key in sorted(self._owned) if key in states]
-            refusals = self._ipvs.apply(operations)
-        except IpvsMissing:
-            return []
-        except OSError as error:
-            return [f"IPVS: {error}"]
-        return [
-            f"{describe(operations[n])}: {explain(operations[n], refusal)}"
-            for n, refusal in refusals.items()
-        ]
+        return self._mirror.remove(self._owned)
 
     def _refresh(self, keys: Iterable[ServiceKey]) -> None:
-        """Read `keys` again, if that takes no time; else the audit's word has to do."""
-        wanted = [key for key in keys if key in self._known]
-        size = sum(len(self._known[key].pool) for key in wanted)
-        if not self._loaded or not wanted or size > FRESH_DESTINATIONS_LIMIT:
+        if not self._loaded:
             return
         try:
-            states = self._ipvs.read(wanted)
+            self._mirror.refresh(keys)
         except (IpvsMissing, OSError) as error:
             self._in_trouble(error)
-            return
-        self._note_counters(states)
-        for key in wanted:
-            del self._known[key]
-        self._known.update({key: state.service for key, state in states.items()})
-
-    def _note_counters(self, states: dict[ServiceKey, ServiceState]) -> None:
-        for key, state in states.items():
-            self._counters[key] = state.counters, state.destination_counters
 
     def rows(self) -> Iterator[dict[str, object]]:
         """Services, destinations and verdicts for the status; each as it is when its turn comes."""
-        self._refresh(tuple(self._known))
+        self._refresh(tuple(self._mirror.known))
         for key, server in tuple(self._servers.items()):
             pool = None
             if key == server.identity:
@@ -420,8 +364,8 @@ class IpvsKeeper:
             yield service_report(
                 key,
                 server,
-                self._known.get(key),
-                self._counters.get(key, (Counters(), {})),
-                error=self._refused.get(key) or self._trouble,
+                self._mirror.known.get(key),
+                self._mirror.counters(key),
+                error=self._mirror.refused.get(key) or self._trouble,
                 pool=pool,
             )

@@ -44,6 +44,8 @@ class Loop:
         self._writers: dict[int, Callback] = {}
         self._timers: list[Timer] = []
         self._stopped = False
+        # What is told how many nanoseconds after a deadline a turn came to it.
+        self.on_late: Callable[[int], None] | None = None
 
     def now_ns(self) -> int:
         """CLOCK_MONOTONIC, nanoseconds."""
@@ -106,6 +108,8 @@ class Loop:
         """
         self._serve_ready(self._wait_ns(longest_wait_ns))
         now_ns = self.now_ns()
+        if self.on_late is not None and self._timers and self._timers[0].deadline_ns < now_ns:
+            self.on_late(now_ns - self._timers[0].deadline_ns)
         while self._timers and self._timers[0].deadline_ns <= now_ns:
             callback = heapq.heappop(self._timers).callback
             if callback is not None:

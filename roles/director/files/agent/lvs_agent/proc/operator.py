@@ -79,9 +79,13 @@ class Operator:
 
     # Status.
 
-    def _status(self, board: StatusBoard) -> bytes:
+    def document(self, board: StatusBoard) -> bytes:
+        """The status document, of what the board has collected."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return success_raw(board.document(self._agent(), at))
+        return board.document(self._agent(), at)
+
+    def _status(self, board: StatusBoard) -> bytes:
+        return success_raw(self.document(board))
 
     def _agent(self) -> dict[str, object]:
         supervisor, supervision = self._supervisor, self._supervisor.supervision

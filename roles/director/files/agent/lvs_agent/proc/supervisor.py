@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from lvs_agent.adapters import control_socket, privileges, runtime_directory
+from lvs_agent.adapters import control_socket, privileges, runtime_directory, scheduling
 from lvs_agent.adapters.journal import Journal
 from lvs_agent.adapters.privileges import Capability
 from lvs_agent.adapters.sd_notify import Notifier
@@ -59,6 +59,7 @@ from lvs_agent.proc.child import Start
 from lvs_agent.proc.config_parts import part
 from lvs_agent.proc.configuration import Loaded, advert_ints_ns
 from lvs_agent.proc.control_server import ControlServer
+from lvs_agent.proc.dumps import SIGNALS, Dumps
 from lvs_agent.proc.fork import Forked, Room, fork, reap
 from lvs_agent.proc.instance_overrides import InstanceOverrides
 from lvs_agent.proc.loop import Loop
@@ -136,7 +137,8 @@ class Supervisor:
         self._ends = _peer_sockets()
         self._lock = runtime_directory.lock(settings.runtime_directory)
         self._listener = control_socket.listen(settings.runtime_directory)
-        self._signals = SignalQueue((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+        self._dumps = Dumps(lambda: self.loaded.config, self._collect_status, journal)
+        self._signals = SignalQueue((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, *SIGNALS))
         self._control = ControlServer(self.loop, self._listener, os.geteuid(), self.operator.serve)
 
     def run(self) -> int:
@@ -162,6 +164,12 @@ class Supervisor:
         return self._exit_status
 
     def _give_up_privileges(self) -> None:
+        wanted = self.loaded.config.global_defs.scheduling
+        scheduling.allow(
+            priority=max(wanted.priority, wanted.auto_priority),
+            nice_value=wanted.nice or 0,
+            memory=wanted.no_swap,
+        )
         needed = frozenset().union(*CAPABILITIES.values())
         for missing in sorted(needed - _OPTIONAL - privileges.permitted()):
             text = f"CAP_{missing.name} is missing; start the agent as root or by its unit"
@@ -315,11 +323,18 @@ class Supervisor:
 
     def _signalled(self) -> None:
         for one in self._signals.read():
-            if one is signal.SIGHUP:
+            if one == signal.SIGHUP:
                 self.operator.reload_on_signal()
+            elif one in SIGNALS:
+                self._dumps.signalled(one)
             else:
-                self.journal.write("info", f"{one.name}: stopping")
+                self.journal.write("info", f"{signal.Signals(one).name}: stopping")
                 self.stop()
+
+    def _collect_status(self, done: Callable[[bytes], None]) -> None:
+        """What people read of it: the rest takes long, and no dump has it."""
+        board = self.boards[True]
+        board.collect(lambda: done(self.operator.document(board)))
 
     def stop(self) -> None:
         """Begin the stop sequence."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The track process: what an instance's fate depends on besides the network, and who is told of it.
 
-Owns the trackers (scripts, processes, files, BFD sessions) and the notifications (scripts, FIFOs,
-mail). Must never decide about an instance: ha does. It has no capability on the network; it runs
-other people's programs, and that is why nothing else lives here.
+Owns the trackers (scripts, processes, files, BFD sessions), the notifications (scripts, FIFOs,
+mail) and the programs of checks that are to run as another user. Must never decide about an
+instance: ha does; nor about a real server: health does. It has no capability on the network; it
+runs other people's programs, and that is why nothing else lives here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lvs_agent.core.messages import (
     PoolChange,
     ProcessDied,
     ProcessRestarted,
+    ProgramWanted,
     TrackerState,
     Verdict,
 )
@@ -32,6 +34,7 @@ from lvs_agent.proc.track_bfd import BfdRunner
 from lvs_agent.proc.track_files import FileWatcher
 from lvs_agent.proc.track_notify import Notifier
 from lvs_agent.proc.track_processes import ProcessWatcher
+from lvs_agent.proc.track_programs import ProgramRunner
 from lvs_agent.proc.track_scripts import ScriptRunner
 from lvs_agent.proc.track_telling import SessionTeller
 
@@ -51,6 +54,7 @@ class Track(Child):
         self._scripts = ScriptRunner(loop, self._changed)
         self._files = FileWatcher(loop, self._changed, self.log)
         self._processes = ProcessWatcher(loop, self._changed)
+        self._programs = ProgramRunner(loop, self.supervisor.send)
         self._bfd_states = self._unknown_sessions(start.config)
         self._bfd = BfdRunner(loop, start.config.bfd_instances, self._bfd_changed, self.log)
         self._neighbors = {one.name: one.neighbor for one in start.config.bfd_instances}
@@ -66,6 +70,7 @@ class Track(Child):
         self._scripts.configure(config.scripts)
         self._files.configure(config.files)
         self._processes.configure(config.processes)
+        self._programs.configure(config.programs)
 
     @staticmethod
     def _unknown_sessions(config: Config) -> dict[str, TrackerState]:
@@ -128,8 +133,12 @@ class Track(Child):
                 self._notifier.told(message)
             case Verdict() | PoolChange() | OverrideChange():
                 self._notifier.told(message)
+            case ProgramWanted():
+                self._programs.wanted(message)
             case ProcessRestarted(name="ha"):
                 self._tell_everything()
+            case ProcessDied(name="health"):
+                self._programs.forget()
             case ProcessDied() | ProcessRestarted():
                 pass
             case _:
@@ -158,6 +167,7 @@ class Track(Child):
         self._scripts.close()
         self._files.close()
         self._processes.close()
+        self._programs.close()
         self._teller.close()
         self._bfd.close()
         self._notifier.stopping()

@@ -12,6 +12,16 @@ SCOPES = ("global", "site", "link", "host", "nowhere")
 
 _NO_TRACK = flag("no_track", "When somebody else removes it, leave it removed.")
 
+_TRACK_GROUP = Option(
+    name="track_group",
+    kind=Kind.STRING,
+    minimum=1,
+    maximum=255,
+    doc="Static ones only: the group in track_groups whose instances are in FAULT while its"
+    " interface is down, so that it cannot be there.",
+    example="G",
+)
+
 VIRTUAL_IPADDRESS = Block(
     name="virtual_ipaddress",
     doc="One IP address. A string in keepalived's own form is accepted in place of the mapping,"
@@ -85,6 +95,7 @@ VIRTUAL_IPADDRESS = Block(
             " with prefix length 128, else forever",
         ),
         _NO_TRACK,
+        _TRACK_GROUP,
     ),
 )
 
@@ -166,6 +177,7 @@ VIRTUAL_ROUTE = Block(
             default_doc="inet",
         ),
         _NO_TRACK,
+        _TRACK_GROUP,
     ),
 )
 
@@ -218,5 +230,6 @@ VIRTUAL_RULE = Block(
             default_doc="inet",
         ),
         _NO_TRACK,
+        _TRACK_GROUP,
     ),
 )

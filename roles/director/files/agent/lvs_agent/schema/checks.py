@@ -104,8 +104,8 @@ DNS_CHECK = Block(
 
 MISC_CHECK = Block(
     name="misc_check",
-    doc="MISC_CHECK: runs a program, as the agent's user and without privileges; healthy when it"
-    " ends with status 0. Equal ones are run once for all real servers that name them.",
+    doc="MISC_CHECK: runs a program; healthy when it ends with status 0. Equal ones are run once"
+    " for all real servers that name them.",
     options=(
         command(
             "misc_path",
@@ -123,6 +123,14 @@ MISC_CHECK = Block(
         flag(
             "misc_dynamic",
             "Statuses from 2 to 255 are healthy too, and the weight is the status less 2.",
+        ),
+        Option(
+            name="user",
+            kind=Kind.STRING,
+            minimum=1,
+            maximum=65,
+            doc="User to run it as, or USER:GROUP.",
+            default_doc="global_defs.script_user",
         ),
         *PACE,
     ),

@@ -31,6 +31,23 @@ UP_DOWN_DELAY = Block(
 )
 
 
+TRACK_GROUP = Block(
+    name="track_group",
+    doc="Instances that depend on the static entries that name this group (track_group).",
+    options=(
+        Option(
+            name="group",
+            kind=Kind.STRINGS,
+            required=True,
+            minimum=1,
+            maximum=255,
+            doc="Names of the instances.",
+            example=["VI_1", "VI_2"],
+        ),
+    ),
+)
+
+
 def _named(name: str, block: Block, maximum: int, doc: str) -> Option:
     return Option(
         name=name, kind=Kind.NAMED_BLOCKS, block=block, default={}, maximum=maximum, doc=doc
@@ -64,6 +81,12 @@ DOCUMENT = Block(
             BFD_INSTANCE,
             256,
             "BFD sessions by name: to track, or to check real servers by.",
+        ),
+        _named(
+            "track_groups",
+            TRACK_GROUP,
+            1024,
+            "Instances that depend on static addresses, routes and rules, by name.",
         ),
         blocks(
             "static_ipaddress",

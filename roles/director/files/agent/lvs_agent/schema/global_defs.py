@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """global_defs: what holds for the whole agent, and the defaults of the instances.
 
-Owns those options; mail has a file of its own.
+Owns those options; mail, scheduling and dump files have files of their own.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from lvs_agent.schema.dumps import DUMPS
 from lvs_agent.schema.inherited import INHERITED, PREFIX
 from lvs_agent.schema.kinds import Block, Kind, Option, command, flag, integer, seconds
 from lvs_agent.schema.mail import MAIL_OPTIONS
+from lvs_agent.schema.scheduling import SCHEDULING
 
 LVS_SYNC_DAEMON = Block(
     name="lvs_sync_daemon",
@@ -87,8 +89,8 @@ _SCRIPTS = (
         name="script_user",
         kind=Kind.STRING,
         minimum=1,
-        maximum=32,
-        doc="User that scripts run as.",
+        maximum=65,
+        doc="User that scripts run as, and with USER:GROUP its primary group.",
         default_doc="the agent's own, which has no privileges",
         example="keepalived_script",
     ),
@@ -212,12 +214,19 @@ GLOBAL_DEFS = Block(
         *_VRRP,
         *MAIL_OPTIONS,
         *_SCRIPTS,
+        *SCHEDULING,
+        *DUMPS,
         Option(
             name="lvs_timeouts",
             kind=Kind.BLOCK,
             block=LVS_TIMEOUTS,
             doc="Timeouts of IPVS's connections; the former ones come back when the agent stops.",
             default_doc="the kernel's",
+        ),
+        flag(
+            "lvs_flush",
+            "Remove the IPVS services that are not configured here, when the agent starts; not at a"
+            " reload. Without, they stay. What is configured keeps its connections.",
         ),
         Option(
             name="lvs_sync_daemon",

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     SHARE = "number, or number and %"
     COMMAND = "command"
     WORDS = "words"
+    CPUS = "numbers of processors"
     STATUS_CODES = "HTTP status codes"
     HEX = "hexadecimal digits"
     HEX_PATTERN = "true or hexadecimal digits"

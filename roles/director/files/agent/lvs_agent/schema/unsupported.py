@@ -8,7 +8,7 @@ named with its block, as "tcp_check.fwmark".
 from __future__ import annotations
 
 _SYSTEMD = "set it in a drop-in of lvs-agent.service (systemctl edit lvs-agent)"
-_PRIORITY = f"the agent keeps VRRP in a process of its own; to raise its priority, {_SYSTEMD}"
+_PRIORITY = f"the agent keeps VRRP in a process of its own; for all of them {_SYSTEMD}"
 _STATUS = "ask the running agent instead: lvsctl status --json"
 _SNMP = "there is no SNMP agent; lvsctl status --json says everything that it would"
 _DBUS = "there is no D-Bus interface; use lvsctl, or the notify FIFO"
@@ -30,6 +30,7 @@ NOT_SUPPORTED: dict[str, str] = {
     "vrrp_track_file": f"{_REPLACED}: vrrp_track_files",
     "vrrp_track_process": f"{_REPLACED}: vrrp_track_processes",
     "bfd_instance": f"{_REPLACED}: bfd_instances",
+    "document.track_group": f"{_REPLACED}: track_groups",
     "virtual_server": f"{_REPLACED}: virtual_servers",
     "real_server": f"{_REPLACED}: real_servers",
     "nb_get_retry": "is called retry",
@@ -39,22 +40,21 @@ NOT_SUPPORTED: dict[str, str] = {
     # Scheduling and resources of processes
     **dict.fromkeys(
         (
-            "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "checker_priority",
-            "bfd_priority", "vrrp_rt_priority", "checker_rt_priority", "bfd_rt_priority",
+            "checker_priority", "bfd_priority", "checker_rt_priority", "bfd_rt_priority",
         ),
         f"{_PRIORITY} with CPUSchedulingPolicy=",
     ),
     **dict.fromkeys(
-        ("vrrp_no_swap", "checker_no_swap", "bfd_no_swap"), f"{_PRIORITY} with MemorySwapMax=0"
+        ("checker_no_swap", "bfd_no_swap"), f"{_PRIORITY} with MemorySwapMax=0"
     ),
     **dict.fromkeys(
-        ("vrrp_cpu_affinity", "checker_cpu_affinity", "bfd_cpu_affinity"),
+        ("checker_cpu_affinity", "bfd_cpu_affinity"),
         f"{_SYSTEMD} with CPUAffinity=",
     ),
     **dict.fromkeys(
         (
-            "vrrp_rlimit_rttime", "checker_rlimit_rttime", "bfd_rlimit_rttime",
-            "vrrp_rlimit_rtime", "checker_rlimit_rtime", "bfd_rlimit_rtime",
+            "checker_rlimit_rttime", "bfd_rlimit_rttime",
+            "checker_rlimit_rtime", "bfd_rlimit_rtime",
         ),
         f"{_SYSTEMD} with LimitRTTIME=",
     ),
@@ -103,13 +103,8 @@ NOT_SUPPORTED: dict[str, str] = {
         ("enable_dbus", "dbus_service_name", "dbus_no_interface_name"),
         _DBUS,
     ),
-    **dict.fromkeys(
-        (
-            "state_dump_file", "stats_dump_file", "json_dump_file", "data_use_instance",
-            "json_version", "config_save_dir",
-        ),
-        _STATUS,
-    ),
+    "config_save_dir": _STATUS,
+    "data_use_instance": "one agent runs per host: its files need no other names; remove it",
     "tmp_config_directory": "the configuration is read once, by one process; remove it",
     "fifo_write_vrrp_states_on_reload": "a reload changes no state here; ask lvsctl status",
     # Configuration files
@@ -156,7 +151,6 @@ NOT_SUPPORTED: dict[str, str] = {
     "timer_expired_backup": "after a stall the agent reads what is queued before it acts on its"
     " timers; remove it",
     "vrf": "create the interface inside the VRF and name it as interface",
-    "track_group": "write the instances' own tracking",
     "native_ipv6": _DEPRECATED,
     "debug": "the agent's journal has everything: journalctl -u lvs-agent",
     "global_tracking": "is sync_group_tracking_weight",
@@ -169,13 +163,11 @@ NOT_SUPPORTED: dict[str, str] = {
     **dict.fromkeys(
         (
             "http_get.fwmark", "ssl_get.fwmark", "tcp_check.fwmark", "udp_check.fwmark",
-            "ping_check.fwmark", "smtp_check.fwmark", "dns_check.fwmark",
+            "ping_check.fwmark", "smtp_check.fwmark", "dns_check.fwmark", "host.fwmark",
         ),
         "a mark needs a privilege that the process which reads what servers send must not have; use"
         " bind_if, or bindto with a routing rule for that source address",
     ),
-    "misc_check.user": "checks run as the agent's own user; let a program of that user write its"
-    " finding into a file, and use file_check",
     "smtp_check.host": "write an smtp_check with connect_ip and connect_port for each",
     "fast_recovery": "every url is fetched in every check; remove it",
     "tls_compliant": "an answer that ends without TLS's own end is accepted; remove it",
@@ -189,17 +181,9 @@ NOT_SUPPORTED: dict[str, str] = {
     "vrrp_sync_group.notify_priority_changes": "a group has no priority of its own that could"
     " change; set it in the instances",
     "ssl.password": "the key must have none: openssl pkey -in OLD -out NEW",
-    **dict.fromkeys(
-        (
-            "host.alpha", "host.connect_timeout", "host.delay_before_retry", "host.delay_loop",
-            "host.fwmark", "host.log_all_failures", "host.retry", "host.warmup",
-        ),
-        "say it in the check itself",
-    ),
     "ssl_get.password": "the key must have none: openssl pkey -in OLD -out NEW",
     # IPVS
-    "lvs_flush": "the agent takes over what is its own, and leaves the rest; to empty IPVS before"
-    f" its start, {_SYSTEMD} with ExecStartPre=/sbin/ipvsadm --clear",
+    "vrrp_rlimit_rtime": "is called vrrp_rlimit_rttime",
     "lvs_flush_on_stop": "the agent removes its services when it stops; remove it",
     "lvs_flush_onstop": "the agent removes its services when it stops; remove it",
     "checker_log_all_failures": "set log_all_failures in the checks that it is for",

@@ -12,8 +12,9 @@ from lvs_agent.adapters.probes.datagram import dns_probe, ping_probe, udp_probe
 from lvs_agent.adapters.probes.dialogue import DialogueProbe
 from lvs_agent.adapters.probes.engine import Done, Engine, Probe
 from lvs_agent.adapters.probes.http import HttpProbe
-from lvs_agent.adapters.probes.local import FileProbe, ProgramProbe, Programs
+from lvs_agent.adapters.probes.local import FileProbe, ProgramProbe
 from lvs_agent.adapters.probes.tcp import TcpProbe
+from lvs_agent.adapters.programs import Programs
 from lvs_agent.core.checks import (
     DnsCheck,
     FileCheck,

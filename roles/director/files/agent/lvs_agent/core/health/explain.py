@@ -49,12 +49,19 @@ def asks(check: Check) -> tuple[str, ...]:
         case MiscCheck():
             wanted = "0, or 2 to 255 for a weight" if check.dynamic else "0"
             limit = f"{check.timeout_ns / 1e9:g} s"
-            return (f"runs {' '.join(check.argv)}; wants exit status {wanted} within {limit}",)
+            runs = f"runs {' '.join(check.argv)}{_whose(check)}"
+            return (f"{runs}; wants exit status {wanted} within {limit}",)
         case FileCheck():
             return (f"reads the number in {check.path}; {_number(check)}",)
         case BfdCheck():
             return (f"wants the agent's BFD session with {check.neighbor} up",)
     assert_never(check)
+
+
+def _whose(check: MiscCheck) -> str:
+    if check.user is None:
+        return ""
+    return f" as {check.user}" if check.group is None else f" as {check.user}:{check.group}"
 
 
 def limits(check: Check) -> str:

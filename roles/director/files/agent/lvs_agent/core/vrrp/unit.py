@@ -93,8 +93,8 @@ class Unit:
             self.own = InterfaceDown(reason="; ".join(found.faults))
         elif isinstance(self.own, InterfaceUp) and self.router.state in (State.INIT, State.FAULT):
             # A master that goes on with less than it had would lose an election for nothing.
-            needed = found.waiting + (found.unweighed if self.router.adopting else ())
-            results = tuple(f"the first result of {name}" for name in needed)
+            trackers = found.waiting + (found.unweighed if self.router.adopting else ())
+            results = tuple(f"the first result of {name}" for name in trackers)
             self.waiting = (*results, *delays)
             if self.waiting:
                 self.own = None
