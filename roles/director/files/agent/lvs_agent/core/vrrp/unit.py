@@ -86,8 +86,8 @@ class Unit:
         found, instance = self.standing, self.router.instance
         self.own, self.waiting = condition(instance, links), ()
         if self.own is None:
-            needed = (instance.interface, sending_interface(instance))
-            unknown = next(name for name in needed if name not in links)
+            names = (instance.interface, sending_interface(instance))
+            unknown = next(name for name in names if name not in links)
             self.waiting = (f"the first report of interface {unknown}",)
         elif isinstance(self.own, InterfaceUp) and found.faults:
             self.own = InterfaceDown(reason="; ".join(found.faults))
