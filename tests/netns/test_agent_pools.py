@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -129,11 +131,13 @@ def verdicts(agent: Agent) -> dict[str, tuple[bool, str]]:
 
 
 def test_programs_of_checks_run_as_their_user_whoever_dies(
-    agent: Callable[..., Agent], tmp_path: Path
+    agent: Callable[..., Agent], request: pytest.FixtureRequest
 ) -> None:
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
-    closed = tmp_path / "closed"
+    # Where every user may look: in pytest's own folder, which is closed, nothing is to be seen.
+    where = Path(mkdtemp(prefix="lvs-agent-test-"))
+    request.addfinalizer(lambda: shutil.rmtree(where))
+    where.chmod(0o755)
+    closed = where / "closed"
 
     def program(number: int, whose: str, **options: Any) -> dict[str, Any]:
         text = f'id >&2; test "$(id -un) $(id -gn)" = "{whose}" -a ! -e {closed}'

@@ -595,11 +595,13 @@ def test_document_with_use_vmac_is_applied_and_taken_back_by_a_reload(
     assert "198.51.100.1" in addresses(namespace, "eth1")
     process.reconfigure(document(use_vmac=True))
     process.supervisor.wait_for(Ready, generation=2)
-    assert set(addresses(namespace, "vrrp.51")) == {"192.0.2.99", "2001:db8::99"}
-    assert not {"192.0.2.99", "2001:db8::99"} & set(addresses(namespace, "eth0"))
+    # The other family's address is not for the VMAC's interface, as in keepalived.
+    assert set(addresses(namespace, "vrrp.51")) == {"192.0.2.99"}
+    assert {"192.0.2.99", "2001:db8::99"} & set(addresses(namespace, "eth0")) == {"2001:db8::99"}
     assert settings(namespace) == [1, 1, 2]
     found = {(one["address"], one["interface"]): one for one in process.report()["addresses"]}
-    assert found["2001:db8::99", "vrrp.51"]["present"]
+    assert found["192.0.2.99", "vrrp.51"]["present"]
+    assert found["2001:db8::99", "eth0"]["present"]
     assert found["198.51.100.1", "eth1"]["instance"] is None
     process.reconfigure(document())
     process.supervisor.wait_for(Ready, generation=3)
