@@ -22,7 +22,7 @@ def check(documents: Mapping[str, Any]) -> tuple[Found, Found]:
     texts = {name: json.dumps(document) for name, document in documents.items()}
     answer = _agent_code.ask("check", texts)
     errors, warnings = (
-        {name: [(path, message) for path, message in found] for name, found in answer[kind].items()}
+        {name: [tuple(each) for each in found] for name, found in answer[kind].items()}
         for kind in ("errors", "warnings")
     )
     return errors, warnings

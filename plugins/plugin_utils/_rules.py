@@ -259,7 +259,7 @@ def _brought(cluster: Cluster, documents: Mapping[str, Mapping[str, Any]]) -> It
         found |= {each: director for each in served if each in elsewhere}
     if not found:
         return
-    first, director = next(iter(found.items()))
+    (first, director), *__ = found.items()
     more = len(found) - 1
     yield Problem(
         where=f"{cluster.shared}: {cluster.variable_name(director, _hosts.UNMANAGED_VIRTUAL)}",

@@ -148,7 +148,7 @@ def _plain(value: str) -> str | None:
 
 def _scalar(value: Any) -> str:
     """One value in one line; JSON is YAML, too."""
-    if type(value) is int:
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if _is_variable(value):
         return json.dumps(f"{{{{ {value[VARIABLE]} }}}}")
