@@ -17,7 +17,7 @@ from lvs_agent.schema.tracking import (
     VRRP_TRACK_FILE,
     VRRP_TRACK_PROCESS,
 )
-from lvs_agent.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
+from lvs_agent.schema.vrrp import MEMBERS, VRRP_INSTANCE, VRRP_SYNC_GROUP
 
 UP_DOWN_DELAY = Block(
     name="interface_up_down_delay",
@@ -34,17 +34,7 @@ UP_DOWN_DELAY = Block(
 TRACK_GROUP = Block(
     name="track_group",
     doc="Instances that depend on the static entries that name this group (track_group).",
-    options=(
-        Option(
-            name="group",
-            kind=Kind.STRINGS,
-            required=True,
-            minimum=1,
-            maximum=255,
-            doc="Names of the instances.",
-            example=["VI_1", "VI_2"],
-        ),
-    ),
+    options=(MEMBERS,),
 )
 
 

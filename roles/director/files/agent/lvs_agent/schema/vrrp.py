@@ -264,19 +264,22 @@ VRRP_INSTANCE = Block(
     ),
 )
 
+# Of each kind of group.
+MEMBERS = Option(
+    name="group",
+    kind=Kind.STRINGS,
+    required=True,
+    minimum=1,
+    maximum=255,
+    doc="Names of the instances.",
+    example=["VI_1", "VI_2"],
+)
+
 VRRP_SYNC_GROUP = Block(
     name="vrrp_sync_group",
     doc="Instances that are master together or not at all.",
     options=(
-        Option(
-            name="group",
-            kind=Kind.STRINGS,
-            required=True,
-            minimum=1,
-            maximum=255,
-            doc="Names of the instances.",
-            example=["VI_1", "VI_2"],
-        ),
+        MEMBERS,
         *TRACKING_OPTIONS,
         flag(
             "sync_group_tracking_weight",
